@@ -1,0 +1,305 @@
+package g2a
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+)
+
+const (
+	maxBody     = 8 << 20 // bytes of an answer; a page of 20 products has some 100 KiB
+	backoffBase = 200 * time.Millisecond
+	backoffCap  = 5 * time.Second
+	minAttempt  = 500 * time.Millisecond // an attempt with less time than this is not begun
+
+	// An API that failed breakerFailures times in a row is left alone for
+	// breakerDelay; then one call tries it.
+	breakerFailures = 5
+	breakerDelay    = 10 * time.Second
+)
+
+// An Observer is told of every call, for logs, metrics and traces.
+type Observer interface {
+	// StartCall is called before the first attempt. The context it gives is the
+	// attempts'; the function it gives is called with the finished call.
+	StartCall(ctx context.Context, method, route string) (context.Context, func(Call))
+}
+
+// Call is a finished call. It holds no credential, no id and no query.
+type Call struct {
+	Method        string
+	Route         string // the path's template
+	Status        int    // HTTP status of the last attempt, 0 where there was no answer
+	Attempts      int
+	Latency       time.Duration // of all attempts, with the waits between them
+	CorrelationID string
+	Err           error
+}
+
+// Options are what a Client needs besides its Config. Credentials are required.
+type Options struct {
+	Credentials CredentialSource
+	// Transport sends the requests; nil is a transport of the client's own.
+	Transport http.RoundTripper
+	// Observer is told of the calls; nil is none.
+	Observer Observer
+	// Clock tells the time; nil is time.Now.
+	Clock func() time.Time
+}
+
+// Client calls G2A. It is safe for concurrent use; one per process keeps its
+// connections alive.
+type Client struct {
+	cfg      Config
+	options  Options
+	http     *http.Client
+	breakers map[api]circuitbreaker.CircuitBreaker[*answer]
+}
+
+// api is one of G2A's two APIs, which fail apart from each other.
+type api int
+
+const (
+	exportAPI api = iota
+	importAPI
+)
+
+// New makes a client.
+func New(cfg Config, options Options) *Client {
+	if options.Clock == nil {
+		options.Clock = time.Now
+	}
+	if options.Observer == nil {
+		options.Observer = noObserver{}
+	}
+	if options.Transport == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost = 10
+		transport.TLSHandshakeTimeout = 5 * time.Second
+		options.Transport = transport
+	}
+	return &Client{
+		cfg:     cfg,
+		options: options,
+		http: &http.Client{
+			Transport: options.Transport,
+			Timeout:   cfg.Timeout,
+			// A redirect would carry the credentials away; the answer itself is then
+			// the error.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		breakers: map[api]circuitbreaker.CircuitBreaker[*answer]{exportAPI: newBreaker(), importAPI: newBreaker()},
+	}
+}
+
+type noObserver struct{}
+
+func (noObserver) StartCall(ctx context.Context, _, _ string) (context.Context, func(Call)) {
+	return ctx, func(Call) {}
+}
+
+// request is one call as G2A documents it.
+type request struct {
+	api    api
+	method string
+	route  string // template, for people
+	url    string
+	header map[string]string
+	body   []byte // nil is none
+	form   bool   // body is a form, not JSON
+	// once marks a call that charges, reveals or makes something: it is repeated
+	// only where G2A says that it was not done.
+	once bool
+	// secrets must not appear in an error's text.
+	secrets []Secret
+}
+
+// answer is a whole answer.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do makes the call, with retries, and reads a success's JSON into out.
+func (c *Client) do(ctx context.Context, r request, out any) (err error) {
+	id := CorrelationID(ctx)
+	if id == "" {
+		id = rand.Text()
+	}
+	started := c.options.Clock()
+	call := Call{Method: r.method, Route: r.route, CorrelationID: id}
+	ctx, finish := c.options.Observer.StartCall(ctx, r.method, r.route)
+	defer func() {
+		call.Latency = c.options.Clock().Sub(started)
+		call.Err = err
+		finish(call)
+	}()
+
+	last, err := failsafe.With[*answer](c.retries(ctx, r.once), c.breakers[r.api]).WithContext(ctx).
+		GetWithExecution(func(failsafe.Execution[*answer]) (*answer, error) {
+			call.Attempts++
+			call.Status = 0
+			a, err := c.attempt(ctx, r, id)
+			if a != nil {
+				call.Status = a.status
+			}
+			return a, err
+		})
+	if err != nil {
+		return c.asError(err, r, id)
+	}
+	if err := json.Unmarshal(last.body, out); err != nil {
+		// The decoder's error may repeat what it read, and that may be a key.
+		return &Error{Method: r.method, Route: r.route, Status: last.status, CorrelationID: id, Kind: ErrMalformedAnswer,
+			Cause: decodeFault(err)}
+	}
+	return nil
+}
+
+// attempt sends the request once. Every failure is an *Error.
+func (c *Client) attempt(ctx context.Context, r request, id string) (*answer, error) {
+	failed := &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable}
+	httpRequest, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
+	if err != nil {
+		failed.Kind, failed.Cause = ErrInvalidRequest, errors.New("the request cannot be written")
+		return nil, failed
+	}
+	for name, value := range r.header {
+		httpRequest.Header.Set(name, value)
+	}
+	httpRequest.Header.Set("Accept", "application/json")
+	httpRequest.Header.Set("User-Agent", "g2a-lambda")
+	httpRequest.Header.Set(HeaderCorrelationID, id)
+	switch {
+	case r.form:
+		httpRequest.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case r.body != nil:
+		httpRequest.Header.Set("Content-Type", "application/json")
+	}
+	response, err := c.http.Do(httpRequest)
+	if err != nil {
+		failed.Cause = transportFault(err)
+		return nil, failed
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	a := &answer{status: response.StatusCode, header: response.Header, body: body}
+	switch {
+	case len(body) > maxBody:
+		failed.Status, failed.Kind = a.status, ErrMalformedAnswer
+		failed.Cause = fmt.Errorf("longer than %d bytes", maxBody)
+		return a, failed
+	case a.status < 200 || a.status > 299:
+		failed.classify(a, c.options.Clock(), r.secrets)
+		return a, failed
+	case err != nil:
+		failed.Status, failed.Cause = a.status, fmt.Errorf("the answer was cut short: %w", transportFault(err))
+		return a, failed
+	}
+	return a, nil
+}
+
+// retries says what is tried again and when: exponential backoff with full
+// jitter, G2A's Retry-After where it is longer, and nothing that cannot finish
+// before the context's deadline.
+func (c *Client) retries(ctx context.Context, once bool) retrypolicy.RetryPolicy[*answer] {
+	retriable := func(err error) bool {
+		if errors.Is(err, ErrThrottled) {
+			return true
+		}
+		return !once && errors.Is(err, ErrUnavailable)
+	}
+	left := func() time.Duration {
+		deadline, limited := ctx.Deadline()
+		if !limited {
+			return math.MaxInt64
+		}
+		return time.Until(deadline) // the context runs on the real clock
+	}
+	return retrypolicy.NewBuilder[*answer]().
+		HandleIf(func(_ *answer, err error) bool { return retriable(err) }).
+		AbortIf(func(_ *answer, err error) bool {
+			return retriable(err) && (ctx.Err() != nil || askedToWait(err)+minAttempt > left() || askedToWait(err) > c.cfg.Timeout)
+		}).
+		WithMaxRetries(c.cfg.RetryMax).
+		WithDelayFunc(func(exec failsafe.ExecutionAttempt[*answer]) time.Duration {
+			return min(left(), askedToWait(exec.LastError())+fullJitter(exec.Retries()))
+		}).
+		ReturnLastFailure().
+		Build()
+}
+
+// fullJitter picks the wait before retry number n+1, evenly from nothing to the
+// exponential backoff.
+func fullJitter(n int) time.Duration {
+	ceiling := min(backoffCap, backoffBase<<min(n, 10))
+	return time.Duration(mathrand.Int64N(int64(ceiling)))
+}
+
+// askedToWait gives G2A's Retry-After.
+func askedToWait(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}
+
+func newBreaker() circuitbreaker.CircuitBreaker[*answer] {
+	return circuitbreaker.NewBuilder[*answer]().
+		HandleIf(func(_ *answer, err error) bool {
+			return errors.Is(err, ErrUnavailable) && !errors.Is(err, context.Canceled)
+		}).
+		WithFailureThreshold(breakerFailures).
+		WithDelay(breakerDelay).
+		Build()
+}
+
+// asError makes an *Error of what the policies gave.
+func (c *Client) asError(err error, r request, id string) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable, Cause: err}
+}
+
+// transportFault keeps of an error of the transport what says why, without the
+// URL that net/http puts in front.
+func transportFault(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer in time: %w", err)
+	}
+	return err
+}
+
+// decodeFault tells what is wrong with JSON without repeating any of it.
+func decodeFault(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrongType) && wrongType.Field != "":
+		return &FieldError{Field: wrongType.Field, Problem: "is of the wrong type"}
+	default:
+		return errors.New("not the JSON expected")
+	}
+}

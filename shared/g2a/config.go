@@ -1,0 +1,256 @@
+package g2a
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Env is one of G2A's two environments.
+type Env string
+
+const (
+	// Sandbox is G2A's test environment and the default.
+	Sandbox Env = "sandbox"
+	// Live charges real money.
+	Live Env = "live"
+)
+
+// TokenFlow is how an access token of the Import API is obtained.
+type TokenFlow string
+
+const (
+	// TokenByHash asks GET <import base>/token with the Export credentials.
+	TokenByHash TokenFlow = "hash"
+	// TokenByClientCredentials is the standard OAuth2 grant, at POST /oauth/token.
+	TokenByClientCredentials TokenFlow = "client_credentials"
+)
+
+// Config says which G2A is called, and how. ParseConfig makes a valid one.
+type Config struct {
+	Env       Env
+	ExportURL string // base of the Export API, without a trailing slash
+	ImportURL string // base of the Import API, without a trailing slash
+	OAuthURL  string // the whole URL of the OAuth2 token endpoint
+
+	AuthScheme AuthScheme
+	TokenFlow  TokenFlow
+	Timeout    time.Duration // of one attempt
+	RetryMax   int           // attempts after the first
+}
+
+const (
+	defaultTimeoutMS = 8000
+	minTimeoutMS     = 5000
+	maxTimeoutMS     = 10000
+	defaultRetryMax  = 2
+	maxRetryMax      = 3
+
+	exportPath     = "/v1"
+	liveImportPath = "/integration-api/v1"
+	sandboxHost    = "sandboxapi.g2a.com"
+	liveHost       = "api.g2a.com"
+	liveWebHost    = "www.g2a.com"
+)
+
+// ParseConfig reads the configuration from the G2A_* variables that lookup gives
+// (os.LookupEnv, for one). Every mistake is reported, each with the name of its
+// variable. An empty variable is an absent one.
+//
+//	G2A_ENV            sandbox (default) or live
+//	G2A_API_URL        G2A's origin, bare or with the path of either API; default by G2A_ENV
+//	G2A_ALLOWED_HOSTS  further hosts, comma-separated, with a port where it is not 443; sandbox only
+//	G2A_AUTH_SCHEME    header (default) or signed
+//	G2A_TOKEN_FLOW     hash (default) or client_credentials
+//	G2A_TIMEOUT_MS     5000 to 10000, default 8000
+//	G2A_RETRY_MAX      0 to 3, default 2
+func ParseConfig(lookup func(name string) (string, bool)) (Config, error) {
+	p := parser{lookup: lookup}
+	cfg := Config{
+		Env:        Env(p.oneOf("G2A_ENV", string(Sandbox), string(Live))),
+		AuthScheme: AuthScheme(p.oneOf("G2A_AUTH_SCHEME", string(AuthHeader), string(AuthSigned))),
+		TokenFlow:  TokenFlow(p.oneOf("G2A_TOKEN_FLOW", string(TokenByHash), string(TokenByClientCredentials))),
+		Timeout:    time.Duration(p.integer("G2A_TIMEOUT_MS", defaultTimeoutMS, minTimeoutMS, maxTimeoutMS)) * time.Millisecond,
+		RetryMax:   p.integer("G2A_RETRY_MAX", defaultRetryMax, 0, maxRetryMax),
+	}
+	p.endpoints(&cfg)
+	if err := errors.Join(p.mistakes...); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
+
+// parser collects mistakes, so that all are reported at once.
+type parser struct {
+	lookup   func(string) (string, bool)
+	mistakes []error
+}
+
+func (p *parser) mistake(name, format string, args ...any) {
+	p.mistakes = append(p.mistakes, fmt.Errorf("%s: "+format, append([]any{name}, args...)...))
+}
+
+func (p *parser) value(name string) string {
+	value, _ := p.lookup(name)
+	return value
+}
+
+// oneOf gives the variable's value, which must be one of choices; the first is
+// the default.
+func (p *parser) oneOf(name string, choices ...string) string {
+	value := p.value(name)
+	if value == "" {
+		return choices[0]
+	}
+	if !slices.Contains(choices, value) {
+		p.mistake(name, "%.40q is not %s", value, strings.Join(choices, " or "))
+	}
+	return value
+}
+
+func (p *parser) integer(name string, fallback, lowest, highest int) int {
+	value := p.value(name)
+	if value == "" {
+		return fallback
+	}
+	number, err := strconv.Atoi(value)
+	if err != nil || number < lowest || number > highest {
+		p.mistake(name, "%.40q is not a whole number from %d to %d", value, lowest, highest)
+	}
+	return number
+}
+
+// endpoints normalises G2A_API_URL to the base of each API.
+func (p *parser) endpoints(cfg *Config) {
+	further := p.furtherHosts(cfg.Env)
+	raw := p.value("G2A_API_URL")
+	if raw == "" {
+		raw = "https://" + sandboxHost
+		if cfg.Env == Live {
+			raw = "https://" + liveHost
+		}
+	}
+	host, err := apiHost(raw)
+	if err != nil {
+		p.mistake("G2A_API_URL", "%w", err)
+		return
+	}
+	switch {
+	case slices.Contains(further, host):
+	case host != sandboxHost && host != liveHost && host != liveWebHost:
+		p.mistake("G2A_API_URL", "host %.100q is not one of G2A's (%s, %s, %s) and not in G2A_ALLOWED_HOSTS", host, sandboxHost, liveHost, liveWebHost)
+		return
+	case (host == sandboxHost) != (cfg.Env == Sandbox):
+		p.mistake("G2A_API_URL", "host %s does not belong to G2A_ENV=%s", host, cfg.Env)
+		return
+	}
+	origin := "https://" + host
+	cfg.ExportURL, cfg.ImportURL, cfg.OAuthURL = origin+exportPath, origin+exportPath, origin+"/oauth/token"
+	if cfg.Env == Live {
+		cfg.ImportURL = origin + liveImportPath
+	}
+}
+
+// furtherHosts reads G2A_ALLOWED_HOSTS, which only the sandbox may have: in live,
+// nothing but G2A itself is ever sent the credentials.
+func (p *parser) furtherHosts(env Env) []string {
+	value := p.value("G2A_ALLOWED_HOSTS")
+	if value == "" {
+		return nil
+	}
+	if env == Live {
+		p.mistake("G2A_ALLOWED_HOSTS", "is only for G2A_ENV=sandbox")
+		return nil
+	}
+	var hosts []string
+	for entry := range strings.SplitSeq(value, ",") {
+		entry = strings.ToLower(strings.TrimSpace(entry))
+		u, err := url.Parse("https://" + entry)
+		if err != nil || entry == "" || u.Host != entry || u.Hostname() == "" {
+			p.mistake("G2A_ALLOWED_HOSTS", "%.100q is not a host or host:port", entry)
+			continue
+		}
+		hosts = append(hosts, strings.TrimSuffix(entry, ":443"))
+	}
+	return hosts
+}
+
+// apiHost gives the host of a URL that is an https origin, bare or with the path
+// of either API; a port other than 443 stays on it.
+func apiHost(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", errors.New("is not a URL") // the cause repeats the value, which may hold a password
+	}
+	path := strings.TrimSuffix(u.Path, "/")
+	switch {
+	case u.Scheme != "https":
+		return "", errors.New("must start with https://")
+	case u.Hostname() == "":
+		return "", errors.New("has no host")
+	case u.User != nil:
+		return "", errors.New("must not hold a user or password")
+	case u.RawQuery != "" || u.ForceQuery:
+		return "", errors.New("must not have a query")
+	case u.Fragment != "" || strings.Contains(raw, "#"):
+		return "", errors.New("must not have a fragment")
+	case path != "" && path != exportPath && path != liveImportPath:
+		return "", fmt.Errorf("path %.100q is not empty, %s or %s", u.Path, exportPath, liveImportPath)
+	}
+	return strings.TrimSuffix(strings.ToLower(u.Host), ":443"), nil
+}
+
+// ParseCredentials reads credentials from G2A_API_HASH and G2A_API_KEY, as
+// ParseConfig reads its variables. G2A_API_SECRET is the deprecated name of
+// G2A_API_HASH: it still works, and deprecated then tells to warn about it.
+func ParseCredentials(lookup func(name string) (string, bool)) (c Credentials, deprecated bool, err error) {
+	p := parser{lookup: lookup}
+	hash, old, key := p.value("G2A_API_HASH"), p.value("G2A_API_SECRET"), p.value("G2A_API_KEY")
+	if hash != "" && old != "" && hash != old {
+		p.mistake("G2A_API_SECRET", "is the deprecated name of G2A_API_HASH and differs from it")
+	}
+	if hash == "" {
+		hash = old
+	}
+	c = Credentials{Hash: p.credential("G2A_API_HASH", hash), Key: p.credential("G2A_API_KEY", key)}
+	if err := errors.Join(p.mistakes...); err != nil {
+		return Credentials{}, false, err
+	}
+	return c, old != "", nil
+}
+
+// credential checks what goes into an HTTP header; the value is never repeated.
+func (p *parser) credential(name, value string) Secret {
+	if err := checkCredential(value); err != nil {
+		p.mistake(name, "%w", err)
+	}
+	return NewSecret(value)
+}
+
+func checkCredential(value string) error {
+	if value == "" {
+		return errors.New("is missing")
+	}
+	for _, c := range []byte(value) {
+		if c <= ' ' || c > '~' || c == ',' {
+			return errors.New("holds a character that no credential has (only printable ASCII without space and comma)")
+		}
+	}
+	return nil
+}
+
+// Validate reports what makes the credentials unusable, without repeating them.
+func (c Credentials) Validate() error {
+	var mistakes []error
+	if err := checkCredential(c.Hash.Reveal()); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("the API hash %w", err))
+	}
+	if err := checkCredential(c.Key.Reveal()); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("the API key %w", err))
+	}
+	return errors.Join(mistakes...)
+}

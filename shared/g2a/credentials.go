@@ -1,0 +1,64 @@
+package g2a
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// Credentials are a G2A account's API hash and API key.
+type Credentials struct {
+	Hash Secret // also signs the webhooks
+	Key  Secret
+}
+
+// Fingerprint names the credentials without telling them: 16 hexadecimal digits,
+// other ones for other credentials. Tokens are cached under it.
+func (c Credentials) Fingerprint() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(c.Hash.Reveal()), c.Hash.Reveal(), c.Key.Reveal()))
+	return hex.EncodeToString(sum[:8])
+}
+
+// A CredentialSource gives the credentials that are current now.
+type CredentialSource interface {
+	Credentials(ctx context.Context) (Credentials, error)
+}
+
+// Credentials makes fixed credentials a CredentialSource of themselves.
+func (c Credentials) Credentials(context.Context) (Credentials, error) { return c, nil }
+
+// DeriveKey computes an API key as G2A's Developers API documentation tells: the
+// hexadecimal SHA-256 of the API hash, the account's e-mail address and the API
+// secret, with nothing in between.
+func DeriveKey(hash Secret, email string, apiSecret Secret) Secret {
+	sum := sha256.Sum256([]byte(hash.Reveal() + email + apiSecret.Reveal()))
+	return NewSecret(hex.EncodeToString(sum[:]))
+}
+
+// AuthScheme is how a call of the Export API is authenticated.
+type AuthScheme string
+
+const (
+	// AuthHeader sends "Authorization: <hash>, <key>": the documented form.
+	AuthHeader AuthScheme = "header"
+	// AuthSigned sends X-API-HASH, X-API-KEY, X-G2A-Timestamp and X-G2A-Hash. Live
+	// is said to have refused it; it is there for accounts that were told to use it.
+	AuthSigned AuthScheme = "signed"
+)
+
+// exportHeader gives the headers that authenticate a call of the Export API.
+func exportHeader(scheme AuthScheme, c Credentials, now time.Time) map[string]string {
+	if scheme != AuthSigned {
+		return map[string]string{"Authorization": c.Hash.Reveal() + ", " + c.Key.Reveal()}
+	}
+	timestamp := fmt.Sprint(now.Unix())
+	sum := sha256.Sum256([]byte(c.Hash.Reveal() + c.Key.Reveal() + timestamp))
+	return map[string]string{
+		"X-API-HASH":      c.Hash.Reveal(),
+		"X-API-KEY":       c.Key.Reveal(),
+		"X-G2A-Timestamp": timestamp,
+		"X-G2A-Hash":      hex.EncodeToString(sum[:]),
+	}
+}
