@@ -1,0 +1,164 @@
+package purchase
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+)
+
+// Step is how far an order has come.
+type Step string
+
+// The steps; the package comment tells what each means.
+const (
+	Started        Step = "started"
+	Quoted         Step = "quoted"
+	Created        Step = "created"
+	Paying         Step = "paying"
+	Paid           Step = "paid"
+	KeyRequested   Step = "key_requested"
+	Fulfilled      Step = "fulfilled"
+	Failed         Step = "failed"
+	NeedsAttention Step = "needs_attention"
+)
+
+// Final reports whether nothing follows the step.
+func (s Step) Final() bool { return s == Fulfilled || s == Failed || s == NeedsAttention }
+
+// Request asks for one product. Ref is the caller's idempotency key: whatever is
+// asked under one ref is bought at most once.
+type Request struct {
+	Ref       string
+	ProductID string
+	MaxPrice  g2a.Money
+}
+
+// Fingerprint tells apart two requests under one ref.
+func (r Request) Fingerprint() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{r.ProductID, r.MaxPrice.Amount.String(), r.MaxPrice.Currency}, "|")))
+	return hex.EncodeToString(sum[:])
+}
+
+// Order is the record of an order: its last recovery point.
+type Order struct {
+	Request
+	Fingerprint string // of the Request it began with
+	Step        Step
+	Version     int64     // 1 for the first write, one more with each
+	Price       g2a.Money // the quoted price, then the one of the order at G2A
+	G2AOrderID  string
+	LeaseOwner  string
+	LeaseUntil  time.Time // zero: no one works on it
+	Key         g2a.Key
+	Reason      string // why it waits, failed or needs attention
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// leasedAt reports whether someone may be at work on the order.
+func (o Order) leasedAt(now time.Time) bool { return o.LeaseOwner != "" && now.Before(o.LeaseUntil) }
+
+// Status is what the caller of an order is told.
+type Status string
+
+// The statuses.
+const (
+	StatusFulfilled      Status = "fulfilled"
+	StatusWaiting        Status = "waiting" // call again after Wait
+	StatusFailed         Status = "failed"
+	StatusNeedsAttention Status = "needs_attention"
+)
+
+// Result is how far an invocation has brought an order. It never holds the key.
+type Result struct {
+	Ref        string
+	Status     Status
+	Reason     string
+	G2AOrderID string
+	Price      g2a.Money
+	Wait       time.Duration // whole seconds; only with StatusWaiting
+}
+
+// Rounds of waiting begin short and grow with the age of the order.
+const (
+	minWait = 2 * time.Second
+	maxWait = time.Minute
+)
+
+// result tells the order's state to the caller.
+func (o Order) result(now time.Time) Result {
+	r := Result{Ref: o.Ref, Reason: o.Reason, G2AOrderID: o.G2AOrderID, Price: o.Price}
+	switch o.Step {
+	case Fulfilled:
+		r.Status = StatusFulfilled
+	case Failed:
+		r.Status = StatusFailed
+	case NeedsAttention:
+		r.Status = StatusNeedsAttention
+	default:
+		r.Status = StatusWaiting
+		r.Wait = min(max((now.Sub(o.CreatedAt)/2).Truncate(time.Second), minWait), maxWait)
+	}
+	return r
+}
+
+// Input is a request as its caller writes it. With a ref alone it continues an
+// order that exists.
+type Input struct {
+	Ref       string
+	ProductID string
+	MaxPrice  string // a decimal of at most 2 places, more than 0
+	Currency  string // ISO 4217
+}
+
+// InvalidOrder is an input that no order can be made of. It lists every mistake.
+type InvalidOrder struct{ Problems []string }
+
+// Error gives all problems in one line.
+func (e *InvalidOrder) Error() string { return "invalid order: " + strings.Join(e.Problems, "; ") }
+
+var (
+	refPattern       = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+	productIDPattern = regexp.MustCompile(`^[0-9]{1,32}$`)
+)
+
+// continues reports whether the input names an order and nothing else.
+func (i Input) continues() bool { return i.ProductID == "" && i.MaxPrice == "" && i.Currency == "" }
+
+// request checks the whole input.
+func (i Input) request() (Request, error) {
+	var problems []string
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	request := Request{Ref: i.Ref, ProductID: i.ProductID}
+	if !refPattern.MatchString(i.Ref) {
+		problem("order_ref %.150q is not 1 to 128 of A-Za-z0-9._:-", i.Ref)
+	}
+	if !i.continues() {
+		if !productIDPattern.MatchString(i.ProductID) {
+			problem("product_id %.50q is not 1 to 32 digits", i.ProductID)
+		}
+		// The currency is checked by itself, so that both mistakes are told.
+		limit, err := g2a.ParseMoney(i.MaxPrice, g2a.ProductCurrency)
+		switch {
+		case err != nil:
+			problem("max_price: %v", err)
+		case !limit.Amount.IsPositive():
+			problem("max_price %q is not more than 0", i.MaxPrice)
+		case limit.Amount.Exponent() < -2 && !limit.Amount.Equal(limit.Amount.Truncate(2)):
+			problem("max_price %q has more than 2 places", i.MaxPrice)
+		}
+		if _, err := g2a.ParseMoney("0", i.Currency); err != nil {
+			problem("%v", err)
+		}
+		request.MaxPrice = g2a.Money{Amount: limit.Amount, Currency: i.Currency}
+	}
+	if problems != nil {
+		return Request{}, &InvalidOrder{Problems: problems}
+	}
+	return request, nil
+}

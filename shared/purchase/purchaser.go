@@ -1,0 +1,230 @@
+package purchase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+)
+
+// Errors of an invocation that left the order as it was found, for errors.Is.
+var (
+	// ErrBusy: another caller is at work on the order. Call again later.
+	ErrBusy = errors.New("another caller works on the order")
+	// ErrConflict: the ref was used before for another request.
+	ErrConflict = errors.New("the order_ref belongs to another request")
+	// ErrVersionConflict is what an Orders gives when the record has changed.
+	ErrVersionConflict = errors.New("the order has changed since it was read")
+)
+
+// Reasons why an order waits, failed or needs attention.
+const (
+	ReasonProductNotFound  = "product_not_found"
+	ReasonOutOfStock       = "out_of_stock"
+	ReasonNotAvailable     = "not_available"
+	ReasonPriceAboveLimit  = "price_above_limit"
+	ReasonOrderRejected    = "order_rejected"
+	ReasonCancelled        = "cancelled_by_g2a"
+	ReasonNoFunds          = "insufficient_funds"
+	ReasonPaymentLimit     = "payment_limit"
+	ReasonPaymentUnknown   = "payment_unknown"
+	ReasonPaymentRejected  = "payment_rejected"
+	ReasonPaidAndCancelled = "cancelled_after_payment"
+	ReasonOrderUnknown     = "order_unknown_at_g2a"
+	ReasonKeyLost          = "key_lost"
+	ReasonKeyRejected      = "key_rejected"
+	ReasonTimeIsShort      = "time_is_short"
+)
+
+// Orders keeps the records. Any error but ErrVersionConflict is of the store.
+type Orders interface {
+	// Load gives the record of a ref, and whether there is one.
+	Load(ctx context.Context, ref string) (Order, bool, error)
+	// Save writes the record on the condition that the stored one has the version
+	// before it, or that there is none when Version is 1; else ErrVersionConflict.
+	Save(ctx context.Context, o Order) error
+	// SaveLinked is Save, and in the same transaction it notes the ref on the item
+	// that collects the webhooks for o.G2AOrderID.
+	SaveLinked(ctx context.Context, o Order) error
+	// Status gives what webhooks have told of an order at G2A, or "".
+	Status(ctx context.Context, g2aOrderID string) (g2a.EventStatus, error)
+}
+
+// Market is what a purchase calls at G2A; *g2a.Client is one.
+type Market interface {
+	Product(ctx context.Context, id string) (g2a.Product, error)
+	CreateOrder(ctx context.Context, productID string, maxPrice g2a.Money) (g2a.Order, error)
+	PayOrder(ctx context.Context, orderID string) (transactionID string, err error)
+	OrderDetails(ctx context.Context, orderID string) (g2a.Order, error)
+	OrderKey(ctx context.Context, orderID string) (g2a.Key, error)
+}
+
+// Purchaser brings orders forward.
+type Purchaser struct {
+	Orders Orders
+	Market Market
+	// RequireAvailable refuses products that G2A says cannot be bought. Only live
+	// says it truly: the sandbox says it of every product.
+	RequireAvailable bool
+	Clock            func() time.Time
+	Log              *slog.Logger
+}
+
+const (
+	// defaultLease is the lease of a caller without a deadline.
+	defaultLease = time.Minute
+	// leaseMargin is added to the deadline for clocks that differ.
+	leaseMargin = 5 * time.Second
+	// effectReserve is the time that must be left before an outside effect is begun:
+	// a call's longest time-out, and time to store what came of it.
+	effectReserve = 12 * time.Second
+)
+
+// Advance takes the order as far as it can go now. owner names the caller, by
+// another name in every invocation. The errors are *InvalidOrder, ErrBusy,
+// ErrConflict, those of package g2a, and the store's own; after any of them the
+// same call again is right.
+func (p *Purchaser) Advance(ctx context.Context, in Input, owner string) (Result, error) {
+	request, err := in.request()
+	if err != nil {
+		return Result{}, err
+	}
+	o, err := p.claim(ctx, request, in.continues(), owner)
+	if err != nil {
+		return Result{}, err
+	}
+	r := run{Purchaser: p, Order: o}
+	if !o.Step.Final() {
+		if err := r.forward(ctx); err != nil {
+			r.release(ctx)
+			return Result{}, err
+		}
+		r.release(ctx)
+	}
+	return r.result(p.Clock()), nil
+}
+
+// claim gives the order with a lease of owner on it, making it when it is new.
+// Final orders need no lease.
+func (p *Purchaser) claim(ctx context.Context, request Request, continues bool, owner string) (Order, error) {
+	now := p.Clock()
+	o, found, err := p.Orders.Load(ctx, request.Ref)
+	switch {
+	case err != nil:
+		return Order{}, fmt.Errorf("reading order %s: %w", request.Ref, err)
+	case !found && continues:
+		return Order{}, &InvalidOrder{Problems: []string{fmt.Sprintf("order_ref %q is not known, and a new order needs product_id, max_price and currency", request.Ref)}}
+	case found && !continues && o.Fingerprint != request.Fingerprint():
+		return Order{}, fmt.Errorf("order %s: %w", request.Ref, ErrConflict)
+	case found && o.Step.Final():
+		return o, nil
+	case found && o.leasedAt(now) && o.LeaseOwner != owner:
+		return Order{}, fmt.Errorf("order %s, until %s: %w", request.Ref, o.LeaseUntil.UTC().Format(time.RFC3339), ErrBusy)
+	case !found:
+		o = Order{Request: request, Fingerprint: request.Fingerprint(), Step: Started, CreatedAt: now}
+	}
+	o.LeaseOwner, o.LeaseUntil = owner, now.Add(defaultLease)
+	if deadline, limited := ctx.Deadline(); limited {
+		o.LeaseUntil = deadline.Add(leaseMargin)
+	}
+	o.Version++
+	o.UpdatedAt = now
+	if err := p.Orders.Save(ctx, o); errors.Is(err, ErrVersionConflict) {
+		return Order{}, fmt.Errorf("order %s: %w", request.Ref, ErrBusy)
+	} else if err != nil {
+		return Order{}, fmt.Errorf("taking order %s: %w", request.Ref, err)
+	}
+	return o, nil
+}
+
+// run is one invocation's work on one order.
+type run struct {
+	*Purchaser
+	Order
+	stored Step // the step last written by this run; "" before
+	waits  bool // nothing more can be done now
+}
+
+// save stores the order at a step. A final step ends the lease.
+func (r *run) save(ctx context.Context, step Step, reason string, write func(context.Context, Order) error) error {
+	next := r.Order
+	next.Step, next.Reason = step, reason
+	next.Version++
+	next.UpdatedAt = r.Clock()
+	if step.Final() {
+		next.LeaseOwner, next.LeaseUntil = "", time.Time{}
+	}
+	if err := write(ctx, next); errors.Is(err, ErrVersionConflict) {
+		return fmt.Errorf("order %s at %s: %w", r.Ref, step, errors.Join(ErrBusy, err))
+	} else if err != nil {
+		return fmt.Errorf("storing order %s at %s: %w", r.Ref, step, err)
+	}
+	r.Order, r.stored = next, step
+	r.Log.InfoContext(ctx, "order step", "order_ref", r.Ref, "step", string(step), "reason", reason, "g2a_order_id", r.G2AOrderID, "version", r.Version)
+	return nil
+}
+
+func (r *run) to(ctx context.Context, step Step, reason string) error {
+	return r.save(ctx, step, reason, r.Orders.Save)
+}
+
+// wait ends the run, and leaves the reason for it in the record.
+func (r *run) wait(ctx context.Context, step Step, reason string) error {
+	r.waits = true
+	if r.Step == step && r.Reason == reason {
+		return nil
+	}
+	return r.to(ctx, step, reason)
+}
+
+// release ends the lease of an order that is not at its end, so that the next
+// caller need not wait for it to run out. A failure only costs that wait.
+func (r *run) release(ctx context.Context) {
+	if r.Step.Final() || r.LeaseOwner == "" {
+		return
+	}
+	next := r.Order
+	next.LeaseOwner, next.LeaseUntil = "", time.Time{}
+	next.Version++
+	next.UpdatedAt = r.Clock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
+	defer cancel()
+	if err := r.Orders.Save(ctx, next); err != nil {
+		r.Log.WarnContext(ctx, "the order's lease could not be released and runs out by itself", "order_ref", r.Ref, "error", err.Error())
+		return
+	}
+	r.Order = next
+}
+
+// timeIsShort reports whether too little time is left to begin an outside effect.
+func (r *run) timeIsShort(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return limited && deadline.Sub(r.Clock()) < effectReserve
+}
+
+// forward works through the steps until the order is at its end or must wait.
+func (r *run) forward(ctx context.Context) error {
+	for !r.Step.Final() && !r.waits {
+		if r.timeIsShort(ctx) {
+			return r.wait(ctx, r.Step, ReasonTimeIsShort)
+		}
+		work := map[Step]func(context.Context) error{
+			Started:      r.quote,
+			Quoted:       r.create,
+			Created:      r.intendToPay,
+			Paying:       r.pay,
+			Paid:         r.ask,
+			KeyRequested: r.fetchKey,
+		}[r.Step]
+		if work == nil {
+			return fmt.Errorf("order %s is at step %.40q, which this version does not know", r.Ref, r.Step)
+		}
+		if err := work(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
