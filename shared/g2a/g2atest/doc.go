@@ -1,0 +1,41 @@
+// Package g2atest is a G2A to test against, as net/http/httptest is a server to
+// test against: a simulator of G2A's sandbox that runs in this process and needs
+// no network and no account.
+//
+//	srv := g2atest.NewServer(t)
+//	// srv.URL, srv.Client and srv.Credentials are what a client of G2A needs.
+//
+// It serves the Export API (products, orders), the Import API (tokens, offers,
+// jobs, prices, bestsellers) under both base paths G2A uses, and the OAuth2 token
+// endpoint. Where G2A's documentation is silent, the handlers say what was chosen.
+//
+// # Orders and money
+//
+// Creating an order reserves one piece for 30 minutes, paying takes the money from
+// the account's wallet and the piece from the stock. A second pay of the same order
+// answers ORD05 and charges nothing, but is counted. A key is revealed once, then the
+// answer is ORD004. All amounts are exact decimals, in EUR.
+//
+// # Control routes
+//
+// They need no authentication and refuse unknown fields.
+//
+//	POST /_sim/webhook  {"order_id","type","status","event_id"?,"copies"?} signs a
+//	                    webhook and delivers it that many times
+//	POST /_sim/faults   {"route","mode","status"?,"code"?,"delay_ms"?,"retry_after"?,"count"?}
+//	                    puts a fault into the queue of a route
+//	GET  /_sim/stats    what was asked and answered, and what became of it
+//	GET  /_sim/orders   the order book, without keys
+//	POST /_sim/reset    everything as at the start
+//
+// A fault's route is a pattern such as "PUT /v1/order/pay/{id}", or "*" for every
+// route of G2A's. Its modes are
+//
+//	status       the answer is this status; the work is not done
+//	delay        the work is done after delay_ms, or as soon as the client gives up
+//	drop_before  the connection is cut; the work is not done
+//	drop_after   the work is done; the connection is cut instead of an answer
+//
+// Each call uses up one of the count of the first fault in its route's queue; with
+// none there, of the first in the queue of "*".
+package g2atest

@@ -1,0 +1,145 @@
+package g2atest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// maxBody is the longest request body that is read, in bytes.
+const maxBody = 1 << 20
+
+// unknownRoute is what calls of no route are counted as.
+const unknownRoute = "unknown"
+
+// call is one request of G2A's API, as its handler sees it.
+type call struct {
+	now    time.Time
+	id     string // of the path, where it has one
+	query  url.Values
+	header http.Header
+	body   []byte
+}
+
+// answer is what a call comes to.
+type answer struct {
+	status     int
+	body       any    // nil is an empty one
+	retryAfter string // header Retry-After, when not empty
+}
+
+func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
+
+// operation does a call. It is called with the simulator locked.
+type operation func(*Simulator, *call) answer
+
+// route registers every call of both APIs and the control routes. The patterns
+// are also the names that faults and stats go by.
+func (s *Simulator) route() {
+	s.mux, s.routes = http.NewServeMux(), map[string]bool{}
+	for pattern, do := range map[string]operation{
+		"GET /v1/products":           withCredentials((*Simulator).listProducts),
+		"POST /v1/order":             withCredentials((*Simulator).createOrder),
+		"PUT /v1/order/pay/{id}":     withCredentials((*Simulator).payOrder),
+		"GET /v1/order/details/{id}": withCredentials((*Simulator).orderDetails),
+		"GET /v1/order/key/{id}":     withCredentials((*Simulator).orderKey),
+		"POST /oauth/token":          (*Simulator).grantToken,
+	} {
+		s.serve(pattern, do)
+	}
+	// The sandbox has the Import API under the Export API's base path, live under its own.
+	for _, base := range []string{"/v1", "/integration-api/v1"} {
+		s.serve("GET "+base+"/token", withCredentials((*Simulator).issueToken))
+		s.serve("POST "+base+"/offers", withToken((*Simulator).createOffer))
+		s.serve("GET "+base+"/offers", withToken((*Simulator).listOffers))
+		s.serve("GET "+base+"/offers/{id}", withToken((*Simulator).getOffer))
+		s.serve("PATCH "+base+"/offers/{id}", withToken((*Simulator).changeOffer))
+		s.serve("POST "+base+"/offers/{id}/inventory", withToken((*Simulator).addInventory))
+		s.serve("GET "+base+"/jobs/{id}", withToken((*Simulator).getJob))
+		s.serve("GET "+base+"/prices/simulations", withToken((*Simulator).simulatePrice))
+		s.serve("GET "+base+"/bestsellers", withToken((*Simulator).bestsellers))
+	}
+	s.mux.HandleFunc("/", s.handler(unknownRoute, noSuchCall))
+	s.routeControl()
+}
+
+// serve registers a call that faults may name.
+func (s *Simulator) serve(pattern string, do operation) {
+	s.routes[pattern] = true
+	s.mux.HandleFunc(pattern, s.handler(pattern, do))
+}
+
+// handler serves one route: its fault if one is due, else its operation.
+func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		due := s.arrive(route)
+		if due.Mode == modeDropBefore {
+			s.drop(r, route)
+		}
+		// The body is read before any wait: only then does the server notice that
+		// the client has gone.
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		var reply answer
+		switch {
+		case err != nil:
+			reply = unreadable(err)
+		case due.Mode == modeStatus:
+			reply = due.answer()
+		default:
+			due.wait(r.Context())
+			reply = s.do(do, r, body)
+		}
+		if due.Mode == modeDropAfter {
+			s.drop(r, route)
+		}
+		s.count(route, reply.status)
+		s.options.Log.InfoContext(r.Context(), "g2a simulator answered", "method", r.Method, "route", route, "status", reply.status)
+		reply.write(w)
+	}
+}
+
+// do carries out an operation with the simulator locked.
+func (s *Simulator) do(do operation, r *http.Request, body []byte) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &call{now: s.options.Clock(), id: r.PathValue("id"), query: r.URL.Query(), header: r.Header, body: body}
+	s.stock.releaseLapsed(c.now)
+	return do(s, c)
+}
+
+// drop cuts the connection (with HTTP/2: the stream) without an answer. It does
+// not return.
+func (s *Simulator) drop(r *http.Request, route string) {
+	s.countDropped(route)
+	s.options.Log.InfoContext(r.Context(), "g2a simulator dropped the connection", "method", r.Method, "route", route)
+	panic(http.ErrAbortHandler)
+}
+
+func (a answer) write(w http.ResponseWriter) {
+	if a.retryAfter != "" {
+		w.Header().Set("Retry-After", a.retryAfter)
+	}
+	if a.body == nil {
+		w.WriteHeader(a.status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(a.status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // names hold ampersands, G2A sends them as they are
+	_ = encoder.Encode(a.body)   // the client has gone: nobody to tell
+}
+
+func noSuchCall(*Simulator, *call) answer {
+	return answer{status: http.StatusNotFound, body: errorBody{Status: "ERROR", Message: "There is no such call"}}
+}
+
+func unreadable(err error) answer {
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return answer{status: http.StatusRequestEntityTooLarge, body: errorBody{Status: "ERROR", Message: "Request is too large", Code: codeInvalidData}}
+	}
+	return fail(codeInvalidJSON, "Request was cut short")
+}

@@ -1,0 +1,151 @@
+package g2atest
+
+import (
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+)
+
+const (
+	defaultTokenLife    = time.Hour
+	defaultWallet       = 10_000 // EUR
+	webhookTimeout      = 30 * time.Second
+	reservationDuration = 30 * time.Minute // G2A's, said by the maintainers of its official client
+	currency            = "EUR"
+)
+
+//go:embed catalogue.json
+var embeddedCatalogue []byte
+
+// Options set up a Simulator. Only Credentials are required.
+type Options struct {
+	// Credentials are the one account the simulator knows. The hash also signs
+	// the webhooks.
+	Credentials g2a.Credentials
+	// Catalogue is a page of products in G2A's format; nil is the embedded one.
+	Catalogue []byte
+	// Wallet is the account's money at the start, in EUR; zero is 10000.
+	Wallet decimal.Decimal
+	// TokenLife is how long an access token is good, in whole seconds; zero is
+	// an hour, as at G2A.
+	TokenLife time.Duration
+	// CompleteAfter is how long after its payment an order is complete; zero is
+	// at once.
+	CompleteAfter time.Duration
+	// PendingDetails is how many details calls after its payment still find an
+	// order pending.
+	PendingDetails int
+	// WebhookURL is where POST /_sim/webhook delivers to; without it that route
+	// answers 409.
+	WebhookURL string
+	// Webhooks delivers the webhooks; nil is a client with a time-out of 30 seconds.
+	Webhooks *http.Client
+	// Clock tells the time; nil is time.Now.
+	Clock func() time.Time
+	// Rand is what ids, tokens and keys are made from; nil is a source with a
+	// secret seed.
+	Rand mathrand.Source
+	// Log gets one line a request, without credentials, tokens or keys; nil is no log.
+	Log *slog.Logger
+}
+
+// Simulator is a G2A sandbox in memory: an http.Handler that serves both APIs, the
+// OAuth2 token endpoint and the control routes under /_sim. It is safe for
+// concurrent use.
+type Simulator struct {
+	options   Options // with the defaults filled in
+	catalogue []product
+	mux       *http.ServeMux
+	routes    map[string]bool // the patterns a fault may name
+
+	mu sync.Mutex // guards the state and Options.Rand
+	state
+}
+
+// state is what POST /_sim/reset brings back to the start.
+type state struct {
+	faults map[string][]*fault // by route
+	stats  Stats
+	tokens map[string]time.Time // access token to its end
+	wallet decimal.Decimal
+	stock  stock
+	orders []*order
+	offers []*offer
+	jobs   map[string]*job
+}
+
+// New makes a simulator at the start of its life. The error says which option is
+// wrong, or what in the catalogue is not in G2A's page format.
+func New(options Options) (*Simulator, error) {
+	if options.Credentials.Hash.IsZero() || options.Credentials.Key.IsZero() {
+		return nil, errors.New("g2a simulator: the credentials need a hash and a key")
+	}
+	if options.Wallet.IsNegative() || options.TokenLife < 0 || options.CompleteAfter < 0 || options.PendingDetails < 0 {
+		return nil, errors.New("g2a simulator: no option may be negative")
+	}
+	options.fillDefaults()
+	catalogue, err := parseCatalogue(options.Catalogue)
+	if err != nil {
+		return nil, fmt.Errorf("g2a simulator: the catalogue is not a page of G2A's products: %w", err)
+	}
+	s := &Simulator{options: options, catalogue: catalogue}
+	s.route()
+	s.reset()
+	return s, nil
+}
+
+func (o *Options) fillDefaults() {
+	if o.Catalogue == nil {
+		o.Catalogue = embeddedCatalogue
+	}
+	if o.Wallet.IsZero() {
+		o.Wallet = decimal.NewFromInt(defaultWallet)
+	}
+	if o.TokenLife == 0 {
+		o.TokenLife = defaultTokenLife
+	}
+	if o.Webhooks == nil {
+		o.Webhooks = &http.Client{Timeout: webhookTimeout}
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Rand == nil {
+		var seed [32]byte
+		_, _ = rand.Read(seed[:]) // never fails: see its documentation
+		o.Rand = mathrand.NewChaCha8(seed)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// reset brings everything back to the start: stock, money, orders, tokens,
+// offers, faults and counts.
+func (s *Simulator) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = state{
+		faults: map[string][]*fault{},
+		stats:  Stats{Routes: map[string]RouteStats{}},
+		tokens: map[string]time.Time{},
+		wallet: s.options.Wallet,
+		stock:  newStock(s.catalogue),
+		jobs:   map[string]*job{},
+	}
+}
+
+// ServeHTTP serves G2A's calls and the control routes.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mux.ServeHTTP(w, r)
+}

@@ -1,0 +1,144 @@
+// Package secrets reads G2A's credentials from Secrets Manager and follows their
+// rotation.
+package secrets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+)
+
+const (
+	// maxAge is how old a value may be: the longest a rotation goes unseen.
+	maxAge = 5 * time.Minute
+	// minAge is how old a value must be to be read again out of turn, so that forged
+	// webhooks cannot make us read it all the time.
+	minAge = 10 * time.Second
+)
+
+// ErrUnavailable is around every error of Secrets Manager itself, and around a
+// secret that is not of the right form.
+var ErrUnavailable = errors.New("the credentials cannot be read")
+
+// Getter is what is called of Secrets Manager.
+type Getter interface {
+	GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, options ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// Credentials are the credentials of one secret, a JSON object
+// {"api_key","api_hash"}, in its current and its previous version. It is a
+// g2a.CredentialSource and safe for concurrent use.
+type Credentials struct {
+	secretsManager Getter
+	id             string
+	clock          func() time.Time
+
+	mu     sync.Mutex // held while a value is read: the others want the same one
+	stages map[stage]version
+}
+
+type stage string
+
+const (
+	current  stage = "AWSCURRENT"
+	previous stage = "AWSPREVIOUS"
+)
+
+type version struct {
+	credentials g2a.Credentials // zero: there is no such version
+	readAt      time.Time
+}
+
+// New makes the Credentials of the secret with this name or ARN. Nothing is read
+// before it is needed.
+func New(secretsManager Getter, id string, clock func() time.Time) *Credentials {
+	return &Credentials{secretsManager: secretsManager, id: id, clock: clock, stages: map[stage]version{}}
+}
+
+// Credentials implements g2a.CredentialSource: the current version.
+func (c *Credentials) Credentials(ctx context.Context) (g2a.Credentials, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.get(ctx, current, maxAge)
+}
+
+// Hashes gives the API hashes that webhooks may be signed with: the current one
+// and, where there is one, the previous one.
+func (c *Credentials) Hashes(ctx context.Context) ([]g2a.Secret, error) {
+	return c.hashes(ctx, maxAge)
+}
+
+// RefreshedHashes is Hashes, read anew if that has not just been done.
+func (c *Credentials) RefreshedHashes(ctx context.Context) ([]g2a.Secret, error) {
+	return c.hashes(ctx, minAge)
+}
+
+func (c *Credentials) hashes(ctx context.Context, age time.Duration) ([]g2a.Secret, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var hashes []g2a.Secret
+	for _, s := range []stage{current, previous} {
+		credentials, err := c.get(ctx, s, age)
+		if err != nil {
+			return nil, err
+		}
+		if !credentials.Hash.IsZero() {
+			hashes = append(hashes, credentials.Hash)
+		}
+	}
+	return hashes, nil
+}
+
+// get gives a version not older than age. While Secrets Manager fails, the last
+// value is used on.
+func (c *Credentials) get(ctx context.Context, s stage, age time.Duration) (g2a.Credentials, error) {
+	now := c.clock()
+	known, found := c.stages[s]
+	if found && now.Sub(known.readAt) < age {
+		return known.credentials, nil
+	}
+	credentials, err := c.read(ctx, s)
+	if err != nil && !found {
+		return g2a.Credentials{}, err
+	}
+	if err != nil {
+		credentials = known.credentials
+	}
+	c.stages[s] = version{credentials: credentials, readAt: now}
+	return credentials, nil
+}
+
+func (c *Credentials) read(ctx context.Context, s stage) (g2a.Credentials, error) {
+	wanted := string(s)
+	answer, err := c.secretsManager.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &c.id, VersionStage: &wanted})
+	var missing *types.ResourceNotFoundException
+	switch {
+	case s == previous && errors.As(err, &missing):
+		return g2a.Credentials{}, nil // never rotated
+	case err != nil:
+		return g2a.Credentials{}, fmt.Errorf("reading secret %s (%s): %w: %w", c.id, s, ErrUnavailable, err)
+	case answer.SecretString == nil:
+		return g2a.Credentials{}, fmt.Errorf("secret %s (%s) is not a text: %w", c.id, s, ErrUnavailable)
+	}
+	var fields struct {
+		Key  string `json:"api_key"`
+		Hash string `json:"api_hash"`
+	}
+	if err := json.Unmarshal([]byte(*answer.SecretString), &fields); err != nil {
+		// The decoder's error may repeat what it read.
+		return g2a.Credentials{}, fmt.Errorf(`secret %s (%s) is not a JSON object {"api_key","api_hash"}: %w`, c.id, s, ErrUnavailable)
+	}
+	credentials := g2a.Credentials{Hash: g2a.NewSecret(fields.Hash), Key: g2a.NewSecret(fields.Key)}
+	if err := credentials.Validate(); err != nil {
+		return g2a.Credentials{}, fmt.Errorf("secret %s (%s): %w: %w", c.id, s, ErrUnavailable, err)
+	}
+	return credentials, nil
+}

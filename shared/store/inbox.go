@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
+)
+
+// Inbox keeps webhooks: nonces and events in the state table, the orders' status in
+// the orders table. It is an inbox.Store.
+type Inbox struct {
+	DB          *dynamodb.Client
+	StateTable  string
+	OrdersTable string
+}
+
+const (
+	// nonceLife covers every timestamp that could be accepted with the nonce, and
+	// DynamoDB's delay in neither direction matters.
+	nonceLife = 24 * time.Hour
+	// eventLife is how long a delivery is known as a duplicate. Parked events stay.
+	eventLife = 90 * 24 * time.Hour
+)
+
+// The places of the writes in the transaction, and so of its reasons.
+const (
+	placeNonce = iota
+	placeEvent
+	placeStatus
+)
+
+// Apply implements inbox.Store, in one round trip.
+func (i Inbox) Apply(ctx context.Context, d inbox.Delivery) (inbox.Found, bool, error) {
+	return i.write(ctx, i.nonce(d), i.event(d), i.status(d))
+}
+
+// Record implements inbox.Store.
+func (i Inbox) Record(ctx context.Context, d inbox.Delivery) (inbox.Found, bool, error) {
+	return i.write(ctx, i.nonce(d), i.event(d))
+}
+
+func (i Inbox) nonce(d inbox.Delivery) types.TransactWriteItem {
+	nonce := key("NONCE#"+d.Event.Nonce, "NONCE")
+	nonce["event_key"] = text(d.EventKey())
+	nonce["expires_at"] = seconds(d.ReceivedAt.Add(nonceLife))
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: &i.StateTable, Item: nonce,
+		ConditionExpression:                 aws.String("attribute_not_exists(pk)"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+func (i Inbox) event(d inbox.Delivery) types.TransactWriteItem {
+	event := key("EVENT#"+d.EventKey(), "EVENT")
+	event["status"] = text("done")
+	event["outcome"] = text(string(d.Outcome))
+	event["event_status"] = text(string(d.Event.Status))
+	event["attempts"] = number(1)
+	event["body_sha256"] = text(d.BodySHA256)
+	event["updated_at"] = seconds(d.ReceivedAt)
+	if d.Outcome == inbox.Parked {
+		event["status"] = text("failed")
+		event["last_error"] = text(d.LastError)
+		event["body"] = text(string(d.Body))
+	} else {
+		event["expires_at"] = seconds(d.ReceivedAt.Add(eventLife))
+	}
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: &i.StateTable, Item: event,
+		ConditionExpression:                 aws.String("attribute_not_exists(pk)"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+func (i Inbox) status(d inbox.Delivery) types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: &i.OrdersTable, Key: statusKey(d.Event.OrderID),
+		UpdateExpression: aws.String("SET #status = :status, #rank = :rank, last_event_id = :event, updated_at = :now " +
+			"ADD applied_events :one"),
+		ConditionExpression:      aws.String("attribute_not_exists(#rank) OR #rank < :rank"),
+		ExpressionAttributeNames: map[string]string{"#status": "status", "#rank": "rank"},
+		ExpressionAttributeValues: values{
+			":status": text(string(d.Event.Status)), ":rank": number(int64(d.Rank)),
+			":event": text(d.Event.ID), ":now": seconds(d.ReceivedAt), ":one": number(1),
+		},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+func statusKey(g2aOrderID string) item { return key("G2A#"+g2aOrderID, "STATUS") }
+
+func (i Inbox) write(ctx context.Context, writes ...types.TransactWriteItem) (inbox.Found, bool, error) {
+	_, err := i.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+	if err == nil {
+		return inbox.Found{}, true, nil
+	}
+	const doing = "writing the webhook"
+	found, stopped := inbox.Found{}, false
+	var conflicting bool
+	for place, reason := range cancellation(err) {
+		switch aws.ToString(reason.Code) {
+		case reasonConflict:
+			conflicting = true
+		case reasonCondition:
+			stopped = true
+			if err := note(&found, place, reason.Item); err != nil {
+				return inbox.Found{}, false, unavailable(doing, err)
+			}
+		}
+	}
+	var inProgress *types.TransactionInProgressException
+	switch {
+	case stopped && !conflicting:
+		return found, false, nil
+	case conflicting, errors.As(err, &inProgress):
+		return inbox.Found{}, false, fmt.Errorf("%s: %w: %w: %w", doing, ErrUnavailable, inbox.ErrConflict, err)
+	}
+	return inbox.Found{}, false, unavailable(doing, err)
+}
+
+// note reads the old item of a write whose condition did not hold.
+func note(found *inbox.Found, place int, old item) error {
+	var was struct {
+		EventKey string `dynamodbav:"event_key"`
+		Status   string `dynamodbav:"status"`
+	}
+	if err := attributevalue.UnmarshalMap(old, &was); err != nil {
+		return fmt.Errorf("reading the old item: %w", err)
+	}
+	switch place {
+	case placeNonce:
+		if was.EventKey == "" {
+			return errors.New("the nonce's old item names no event")
+		}
+		found.NonceEventKey = was.EventKey
+	case placeEvent:
+		found.Event = true
+	case placeStatus:
+		found.Status = g2a.EventStatus(was.Status)
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
+)
+
+// Orders keeps the orders' records in the orders table. It is a purchase.Orders.
+type Orders struct {
+	DB    *dynamodb.Client
+	Table string
+}
+
+// orderItem is an item ORDER#<order_ref> ORDER. Times are unix seconds; amounts are
+// decimals as texts.
+type orderItem struct {
+	PK                 string `dynamodbav:"pk"`
+	SK                 string `dynamodbav:"sk"`
+	Step               string `dynamodbav:"step"`
+	Version            int64  `dynamodbav:"version"`
+	RequestFingerprint string `dynamodbav:"request_fingerprint"`
+	ProductID          string `dynamodbav:"product_id"`
+	MaxPrice           string `dynamodbav:"max_price"`
+	Currency           string `dynamodbav:"currency"`
+	Price              string `dynamodbav:"price,omitempty"`
+	PriceCurrency      string `dynamodbav:"price_currency,omitempty"` // where it is not Currency
+	G2AOrderID         string `dynamodbav:"g2a_order_id,omitempty"`
+	LeaseOwner         string `dynamodbav:"lease_owner,omitempty"`
+	LeaseUntil         int64  `dynamodbav:"lease_until,omitempty"`
+	ProductKey         string `dynamodbav:"product_key,omitempty"`
+	KeyIsFile          bool   `dynamodbav:"key_is_file,omitempty"`
+	Reason             string `dynamodbav:"reason,omitempty"`
+	CreatedAt          int64  `dynamodbav:"created_at"`
+	UpdatedAt          int64  `dynamodbav:"updated_at"`
+}
+
+func orderPK(ref string) string { return "ORDER#" + ref }
+
+const orderSK = "ORDER"
+
+// Load implements purchase.Orders.
+func (s Orders) Load(ctx context.Context, ref string) (purchase.Order, bool, error) {
+	var record orderItem
+	found, err := get(ctx, s.DB, s.Table, key(orderPK(ref), orderSK), &record)
+	if err != nil {
+		return purchase.Order{}, false, unavailable("reading the order", err)
+	}
+	if !found {
+		return purchase.Order{}, false, nil
+	}
+	o, err := record.order(ref)
+	if err != nil {
+		return purchase.Order{}, false, fmt.Errorf("the record of order %s is damaged: %w", ref, err)
+	}
+	return o, true, nil
+}
+
+// Save implements purchase.Orders.
+func (s Orders) Save(ctx context.Context, o purchase.Order) error {
+	put, err := s.put(o)
+	if err != nil {
+		return err
+	}
+	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression,
+		ExpressionAttributeNames: put.ExpressionAttributeNames, ExpressionAttributeValues: put.ExpressionAttributeValues,
+	})
+	switch {
+	case refused(err):
+		return s.conflictUnless(ctx, o)
+	case err != nil:
+		return unavailable("writing the order", err)
+	}
+	return nil
+}
+
+// SaveLinked implements purchase.Orders.
+func (s Orders) SaveLinked(ctx context.Context, o purchase.Order) error {
+	put, err := s.put(o)
+	if err != nil {
+		return err
+	}
+	link := &types.Update{
+		TableName: &s.Table, Key: statusKey(o.G2AOrderID),
+		UpdateExpression:          aws.String("SET order_ref = :ref, updated_at = :now"),
+		ExpressionAttributeValues: values{":ref": text(o.Ref), ":now": seconds(o.UpdatedAt)},
+	}
+	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: []types.TransactWriteItem{{Put: put}, {Update: link}},
+	})
+	if reasons := cancellation(err); len(reasons) > 0 && aws.ToString(reasons[0].Code) == reasonCondition {
+		return s.conflictUnless(ctx, o)
+	}
+	if err != nil {
+		return unavailable("writing the order and its link", err)
+	}
+	return nil
+}
+
+// conflictUnless tells a record that another caller has changed from a write of
+// this caller whose answer was lost and which the SDK has sent again.
+func (s Orders) conflictUnless(ctx context.Context, o purchase.Order) error {
+	stored, found, err := s.Load(ctx, o.Ref)
+	if err != nil {
+		return err
+	}
+	if found && o.LeaseOwner != "" && stored.Version == o.Version && stored.LeaseOwner == o.LeaseOwner && stored.Step == o.Step {
+		return nil
+	}
+	return purchase.ErrVersionConflict
+}
+
+// put writes the record over the version before it.
+func (s Orders) put(o purchase.Order) (*types.Put, error) {
+	fields, err := attributevalue.MarshalMap(recordOf(o))
+	if err != nil {
+		return nil, fmt.Errorf("writing the order's record: %w", err)
+	}
+	put := &types.Put{TableName: &s.Table, Item: fields, ConditionExpression: aws.String("attribute_not_exists(pk)")}
+	if o.Version > 1 {
+		put.ConditionExpression = aws.String("version = :before")
+		put.ExpressionAttributeValues = values{":before": number(o.Version - 1)}
+	}
+	return put, nil
+}
+
+// Status implements purchase.Orders.
+func (s Orders) Status(ctx context.Context, g2aOrderID string) (g2a.EventStatus, error) {
+	var told struct {
+		Status string `dynamodbav:"status"`
+	}
+	if _, err := get(ctx, s.DB, s.Table, statusKey(g2aOrderID), &told); err != nil {
+		return "", unavailable("reading the order's status", err)
+	}
+	return g2a.EventStatus(told.Status), nil
+}
+
+func recordOf(o purchase.Order) orderItem {
+	record := orderItem{
+		PK: orderPK(o.Ref), SK: orderSK, Step: string(o.Step), Version: o.Version,
+		RequestFingerprint: o.Fingerprint, ProductID: o.ProductID,
+		MaxPrice: o.MaxPrice.Text(), Currency: o.MaxPrice.Currency,
+		G2AOrderID: o.G2AOrderID, LeaseOwner: o.LeaseOwner,
+		ProductKey: o.Key.Value.Reveal(), KeyIsFile: o.Key.IsFile, Reason: o.Reason,
+		CreatedAt: o.CreatedAt.Unix(), UpdatedAt: o.UpdatedAt.Unix(),
+	}
+	if !o.LeaseUntil.IsZero() {
+		record.LeaseUntil = o.LeaseUntil.Unix()
+	}
+	if !o.Price.IsZero() {
+		record.Price = o.Price.Text()
+		if o.Price.Currency != record.Currency {
+			record.PriceCurrency = o.Price.Currency
+		}
+	}
+	return record
+}
+
+func (r orderItem) order(ref string) (purchase.Order, error) {
+	limit, err := g2a.ParseMoney(r.MaxPrice, r.Currency)
+	if err != nil {
+		return purchase.Order{}, fmt.Errorf("max_price: %w", err)
+	}
+	o := purchase.Order{
+		Request:     purchase.Request{Ref: ref, ProductID: r.ProductID, MaxPrice: limit},
+		Fingerprint: r.RequestFingerprint, Step: purchase.Step(r.Step), Version: r.Version,
+		G2AOrderID: r.G2AOrderID, LeaseOwner: r.LeaseOwner,
+		Key: g2a.Key{Value: g2a.NewSecret(r.ProductKey), IsFile: r.KeyIsFile}, Reason: r.Reason,
+		CreatedAt: time.Unix(r.CreatedAt, 0), UpdatedAt: time.Unix(r.UpdatedAt, 0),
+	}
+	if r.LeaseUntil != 0 {
+		o.LeaseUntil = time.Unix(r.LeaseUntil, 0)
+	}
+	if r.Price != "" {
+		currency := r.PriceCurrency
+		if currency == "" {
+			currency = r.Currency
+		}
+		if o.Price, err = g2a.ParseMoney(r.Price, currency); err != nil {
+			return purchase.Order{}, fmt.Errorf("price: %w", err)
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,83 @@
+// Package store keeps tokens, webhooks and orders in DynamoDB. It is the only
+// package that knows the tables, their keys and their attributes: see
+// docs/data-model.md.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// ErrUnavailable is around every error of DynamoDB itself: not reachable,
+// throttled, or a request it refuses.
+var ErrUnavailable = errors.New("the store is not available")
+
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+}
+
+// Ping reports whether a table answers, by one read of an item that is not there.
+func Ping(ctx context.Context, db *dynamodb.Client, table string) error {
+	_, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: key("PING", "PING")})
+	if err != nil {
+		return unavailable("reading from "+table, err)
+	}
+	return nil
+}
+
+type item = map[string]types.AttributeValue
+
+// values are the :name values of an expression.
+type values = map[string]types.AttributeValue
+
+func key(pk, sk string) item { return item{"pk": text(pk), "sk": text(sk)} }
+
+func text(value string) types.AttributeValue { return &types.AttributeValueMemberS{Value: value} }
+
+func number(value int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(value, 10)}
+}
+
+func seconds(t time.Time) types.AttributeValue { return number(t.Unix()) }
+
+// get reads an item, strongly consistent, into out. It reports whether there is one.
+func get(ctx context.Context, db *dynamodb.Client, table string, k item, out any) (bool, error) {
+	answer, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: k, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return false, err
+	}
+	if answer.Item == nil {
+		return false, nil
+	}
+	return true, attributevalue.UnmarshalMap(answer.Item, out)
+}
+
+// refused reports whether a write's own condition did not hold.
+func refused(err error) bool {
+	var failed *types.ConditionalCheckFailedException
+	return errors.As(err, &failed)
+}
+
+// cancellation gives the reasons of a transaction that was cancelled, one for each
+// of its writes.
+func cancellation(err error) []types.CancellationReason {
+	var cancelled *types.TransactionCanceledException
+	if errors.As(err, &cancelled) {
+		return cancelled.CancellationReasons
+	}
+	return nil
+}
+
+// Codes of a cancellation's reasons.
+const (
+	reasonCondition = "ConditionalCheckFailed"
+	reasonConflict  = "TransactionConflict"
+)

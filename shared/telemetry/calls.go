@@ -1,0 +1,48 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+)
+
+// A Tracer puts a span of a trace around a piece of work.
+type Tracer interface {
+	// Start begins a span. The function it gives ends it, with the work's error.
+	Start(ctx context.Context, name string) (context.Context, func(error))
+}
+
+// Calls tells of the calls to G2A. It is a g2a.Observer.
+type Calls struct {
+	Log     *slog.Logger
+	Metrics Metrics
+	Tracer  Tracer
+}
+
+// StartCall implements g2a.Observer.
+func (c Calls) StartCall(ctx context.Context, method, route string) (context.Context, func(g2a.Call)) {
+	ctx, end := c.Tracer.Start(ctx, "G2A "+method+" "+route)
+	return ctx, func(call g2a.Call) {
+		end(call.Err)
+		c.tell(ctx, call)
+	}
+}
+
+func (c Calls) tell(ctx context.Context, call g2a.Call) {
+	retries := max(0, call.Attempts-1)
+	attributes := []any{
+		"method", call.Method, "path", call.Route, "status", call.Status, "latency_ms", call.Latency.Milliseconds(),
+		"retries", retries, "correlation_id", call.CorrelationID,
+	}
+	failed := 0.0
+	if call.Err != nil {
+		failed = 1
+		c.Log.WarnContext(ctx, "G2A call failed", append(attributes, "error", call.Err.Error())...)
+	} else {
+		c.Log.InfoContext(ctx, "G2A call", attributes...)
+	}
+	c.Metrics.Emit(Dimension{"route", call.Method + " " + call.Route},
+		Metric{"G2ACall", 1, Count}, Metric{"G2AError", failed, Count},
+		Metric{"G2ARetry", float64(retries), Count}, Metric{"G2ALatency", float64(call.Latency.Milliseconds()), Milliseconds})
+}

@@ -1,0 +1,27 @@
+// Package telemetry is what the functions tell about themselves: log lines and
+// CloudWatch metrics as JSON on standard output, and traces.
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+)
+
+// NewLogger writes one JSON object a line, with the names that Lambda's JSON
+// format has: timestamp, level, message.
+func NewLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) > 0 {
+				return a
+			}
+			switch a.Key {
+			case slog.TimeKey:
+				return slog.Attr{Key: "timestamp", Value: slog.TimeValue(a.Value.Time().UTC())}
+			case slog.MessageKey:
+				a.Key = "message"
+			}
+			return a
+		},
+	}))
+}

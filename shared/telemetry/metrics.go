@@ -1,0 +1,73 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// namespace is that of all metrics.
+const namespace = "G2A"
+
+// Unit is a CloudWatch unit.
+type Unit string
+
+// The units in use.
+const (
+	Count        Unit = "Count"
+	Milliseconds Unit = "Milliseconds"
+	Seconds      Unit = "Seconds"
+)
+
+// Metric is one measured value.
+type Metric struct {
+	Name  string
+	Value float64
+	Unit  Unit
+}
+
+// Dimension splits a metric. The zero Dimension is none.
+type Dimension struct{ Name, Value string }
+
+// Metrics writes CloudWatch's embedded metric format: log lines that CloudWatch
+// makes metrics of, with no call.
+type Metrics struct {
+	Writer io.Writer
+	Clock  func() time.Time
+}
+
+// Emit writes the metrics as one line.
+func (m Metrics) Emit(dimension Dimension, metrics ...Metric) {
+	type definition struct {
+		Name string `json:"Name"`
+		Unit Unit   `json:"Unit"`
+	}
+	line := map[string]any{}
+	dimensions := [][]string{{}}
+	if dimension.Name != "" {
+		dimensions = [][]string{{dimension.Name}}
+		line[dimension.Name] = dimension.Value
+	}
+	definitions := make([]definition, len(metrics))
+	for i, metric := range metrics {
+		definitions[i] = definition{metric.Name, metric.Unit}
+		line[metric.Name] = metric.Value
+	}
+	line["_aws"] = map[string]any{
+		"Timestamp": m.Clock().UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace": namespace, "Dimensions": dimensions, "Metrics": definitions,
+		}},
+	}
+	text, err := json.Marshal(line)
+	if err != nil { // only a value that is no number can do this
+		text = fmt.Appendf(nil, `{"level":"ERROR","message":"a metric could not be written","error":%q}`, err.Error())
+	}
+	_, _ = m.Writer.Write(append(text, '\n')) // where standard output fails, nothing is left to tell it to
+}
+
+// Count writes one metric with the value 1.
+func (m Metrics) Count(name string, dimension Dimension) {
+	m.Emit(dimension, Metric{Name: name, Value: 1, Unit: Count})
+}
