@@ -3,6 +3,7 @@ module github.com/g2a-lambda/g2a-lambda
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1 // indirect
 	github.com/aws/aws-lambda-go v1.55.1 // indirect
 	github.com/aws/aws-sdk-go-v2 v1.47.8 // indirect
 	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.26 // indirect
@@ -29,6 +30,7 @@ require (
 	github.com/awslabs/aws-lambda-go-api-proxy v0.16.2 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/failsafe-go/failsafe-go v0.9.8 // indirect
+	github.com/getkin/kin-openapi v0.152.0 // indirect
 	github.com/shopspring/decimal v1.6.0 // indirect
 	github.com/truora/minidyn v0.8.2 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
