@@ -3,6 +3,7 @@ package g2atest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,15 +29,19 @@ type category struct {
 
 // keyFileCategory marks the products whose key is a file. G2A's products do not
 // tell; this is how a catalogue tells the simulator.
-const keyFileCategory = `"key-file"`
+const keyFileCategory = "key-file"
 
-func (p product) keyIsFile() bool {
-	for _, c := range p.categories {
-		if string(c.ID) == keyFileCategory {
-			return true
+func (p product) keyIsFile() bool { return p.in(keyFileCategory) }
+
+// in reports whether a category has this id, a text or a number, or this name.
+func (p product) in(wanted string) bool {
+	return slices.ContainsFunc(p.categories, func(c category) bool {
+		var id string
+		if json.Unmarshal(c.ID, &id) != nil {
+			id = string(c.ID)
 		}
-	}
-	return false
+		return id == wanted || c.Name == wanted
+	})
 }
 
 // parseCatalogue reads a page of products. What is not in G2A's page format is an

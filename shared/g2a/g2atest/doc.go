@@ -3,7 +3,13 @@
 // no network and no account.
 //
 //	srv := g2atest.NewServer(t)
-//	// srv.URL, srv.Client and srv.Credentials are what a client of G2A needs.
+//	client := g2a.New(srv.Config(), g2a.Options{
+//		Credentials: srv.Credentials,
+//		Transport:   srv.Client().Transport,
+//	})
+//
+// A program that is no test makes a Simulator with New and serves it as the
+// http.Handler it is.
 //
 // It serves the Export API (products, orders), the Import API (tokens, offers,
 // jobs, prices, bestsellers) under both base paths G2A uses, and the OAuth2 token
@@ -11,31 +17,40 @@
 //
 // # Orders and money
 //
-// Creating an order reserves one piece for 30 minutes, paying takes the money from
-// the account's wallet and the piece from the stock. A second pay of the same order
-// answers ORD05 and charges nothing, but is counted. A key is revealed once, then the
-// answer is ORD004. All amounts are exact decimals, in EUR.
+// Creating an order reserves one piece for 30 minutes; an order that is not paid by
+// then gives it back, and paying it answers ORD114. Paying takes the money from the
+// account's wallet, or answers ORD112 when there is not enough. A second pay of the
+// same order answers ORD05 and charges nothing, but is counted. A key is revealed
+// once, then the answer is ORD004; before the payment it is ORD05, and between the
+// payment and the order's completion ORD03. All amounts are exact decimals, in EUR.
 //
 // # Control routes
 //
-// They need no authentication and refuse unknown fields.
+// They need no authentication and refuse unknown fields; Simulator has a method for
+// each.
 //
-//	POST /_sim/webhook  {"order_id","type","status","event_id"?,"copies"?} signs a
-//	                    webhook and delivers it that many times
+//	POST /_sim/webhook  {"order_id","type","status","event_id"?,"copies"?} signs one
+//	                    event and delivers it that many times, one after the other,
+//	                    each delivery with a nonce and a timestamp of its own;
+//	                    {"event_id","deliveries":[{"status","body","error"?}]}
 //	POST /_sim/faults   {"route","mode","status"?,"code"?,"delay_ms"?,"retry_after"?,"count"?}
 //	                    puts a fault into the queue of a route
 //	GET  /_sim/stats    what was asked and answered, and what became of it
-//	GET  /_sim/orders   the order book, without keys
+//	GET  /_sim/orders   {"orders":[...]}, the order book, without keys
 //	POST /_sim/reset    everything as at the start
 //
 // A fault's route is a pattern such as "PUT /v1/order/pay/{id}", or "*" for every
 // route of G2A's. Its modes are
 //
-//	status       the answer is this status; the work is not done
+//	status       the answer is this status, with this code and this Retry-After in
+//	             seconds where they are given; the work is not done
 //	delay        the work is done after delay_ms, or as soon as the client gives up
 //	drop_before  the connection is cut; the work is not done
 //	drop_after   the work is done; the connection is cut instead of an answer
 //
-// Each call uses up one of the count of the first fault in its route's queue; with
-// none there, of the first in the queue of "*".
+// With HTTP/2 a connection that is cut is the call's stream. In the other modes
+// delay_ms holds the call up before anything else happens.
+//
+// Each call uses up one of the count (of one, where it is not given) of the first
+// fault in its route's queue; with none there, of the first in the queue of "*".
 package g2atest

@@ -2,6 +2,7 @@ package g2atest
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/shopspring/decimal"
 )
@@ -12,34 +13,26 @@ type orderRequest struct {
 	maxPrice  *decimal.Decimal // nil: any
 }
 
-// parseOrderRequest reads the body of POST /order. Fields it does not know are
-// passed over. Prices must be JSON numbers, ids JSON strings.
+// parseOrderRequest reads the body of POST /order. Prices must be JSON numbers,
+// ids JSON strings. min_rating is checked and has no effect: the simulator's
+// auctions have no ratings.
 func parseOrderRequest(body []byte) (orderRequest, *answer) {
-	var fields map[string]json.RawMessage
-	if failure := readObject(body, &fields); failure != nil {
-		return orderRequest{}, failure
-	}
 	var wish orderRequest
-	var wanted string
-	for name, read := range map[string]func(json.RawMessage) error{
-		"product_id": func(v json.RawMessage) error { return readText(v, &wish.productID) },
-		"currency":   func(v json.RawMessage) error { return readText(v, &wanted) },
+	var minRating int
+	wanted := currency
+	failure := readBody(body, map[string]func(json.RawMessage) error{
+		"product_id": textInto(&wish.productID),
+		"currency":   textInto(&wanted),
 		"max_price":  func(v json.RawMessage) error { return readPrice(string(v), &wish.maxPrice) },
-		"min_rating": func(v json.RawMessage) error { return whole("min_rating", v) },
-	} {
-		value, given := fields[name]
-		if !given || string(value) == "null" {
-			continue
-		}
-		if err := read(value); err != nil {
-			return orderRequest{}, invalid(name, err)
-		}
-	}
+		"min_rating": func(v json.RawMessage) error { return readWhole(string(v), 0, &minRating) },
+	})
 	switch {
+	case failure != nil:
+		return orderRequest{}, failure
 	case wish.productID == "":
 		return orderRequest{}, invalid("product_id", errMissing)
-	case wanted != "" && wanted != currency:
-		return orderRequest{}, invalid("currency", errNotEuro)
+	case wanted != currency:
+		return orderRequest{}, invalid("currency", errors.New("only EUR is known here"))
 	}
 	return wish, nil
 }

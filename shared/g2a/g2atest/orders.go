@@ -3,6 +3,7 @@ package g2atest
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -12,6 +13,8 @@ const (
 	statusPending  = "pending"
 	statusComplete = "complete"
 )
+
+var errNoProduct = errors.New("there is no such product")
 
 // order is one line of the order book.
 type order struct {
@@ -26,7 +29,8 @@ type order struct {
 	keyRevealed   bool
 	payCalls      int
 	keyCalls      int
-	charges       []decimal.Decimal // EUR, each time the wallet was touched
+	charges       int             // times the wallet was charged
+	charged       decimal.Decimal // EUR, in all
 }
 
 func (o *order) paid() bool { return !o.paidAt.IsZero() }
@@ -47,7 +51,8 @@ type createdOrder struct {
 
 // createOrder is POST /order: the cheapest auction's price, and one piece reserved.
 // Nothing is charged. Each call is another order, as no reference of the client's
-// is accepted.
+// is accepted. G2A's documentation has no code for a product that is not there, out
+// of stock or above max_price; here it is BR02.
 func (s *Simulator) createOrder(c *call) answer {
 	wish, failure := parseOrderRequest(c.body)
 	if failure != nil {
@@ -55,7 +60,7 @@ func (s *Simulator) createOrder(c *call) answer {
 	}
 	place, found := s.stock.place[wish.productID]
 	if !found {
-		return fail(codeInvalidData, "product_id: there is no such product")
+		return *invalid("product_id", errNoProduct)
 	}
 	price := s.stock.products[place].price
 	if wish.maxPrice != nil && wish.maxPrice.LessThan(price) {
@@ -67,7 +72,7 @@ func (s *Simulator) createOrder(c *call) answer {
 	}
 	s.orders[o.id] = o
 	s.orderIDs = append(s.orderIDs, o.id)
-	s.stats.OrdersCreated++
+	s.tally.ordersCreated++
 	return ok(createdOrder{OrderID: o.id, Price: number(o.price), Currency: currency})
 }
 
@@ -104,11 +109,11 @@ func (s *Simulator) payOrder(c *call) answer {
 		return fail(codeNoFunds, "Not enough funds")
 	}
 	s.wallet = s.wallet.Sub(o.price)
-	o.charges = append(o.charges, o.price)
+	o.charges, o.charged = o.charges+1, o.charged.Add(o.price)
 	o.paidAt, o.transactionID, o.pendingLeft = c.now, s.randomUUID(), s.options.PendingDetails
 	s.stock.sold[o.product]++
-	s.stats.OrdersPaid++
-	s.stats.Charged = s.stats.Charged.Add(o.price)
+	s.tally.ordersPaid++
+	s.tally.charged = s.tally.charged.Add(o.price)
 	return ok(payment{Status: true, TransactionID: o.transactionID})
 }
 
@@ -152,7 +157,7 @@ func (s *Simulator) orderKey(c *call) answer {
 		return fail(codeKeyDownloaded, "The key was downloaded already")
 	}
 	o.keyRevealed = true
-	s.stats.KeysRevealed++
+	s.tally.keysRevealed++
 	key := s.randomProductKey()
 	if s.stock.products[o.product].keyIsFile() {
 		file := "This is no real product key, it comes from a simulator.\n" + key + "\n"
@@ -163,5 +168,8 @@ func (s *Simulator) orderKey(c *call) answer {
 
 func orderNotFound() answer { return fail(codeOrderNotFound, "Order not found") }
 
-// number writes an amount as a JSON number, digit for digit.
-func number(amount decimal.Decimal) json.Number { return json.Number(amount.String()) }
+// number writes an amount as a JSON number, digit for digit as it was read: 5.50
+// stays 5.50.
+func number(amount decimal.Decimal) json.Number {
+	return json.Number(amount.StringFixed(max(0, -amount.Exponent())))
+}

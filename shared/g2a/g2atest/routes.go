@@ -76,12 +76,13 @@ func (s *Simulator) serve(pattern string, do operation) {
 func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		due := s.arrive(route)
-		if due.Mode == modeDropBefore {
-			s.drop(r, route)
-		}
 		// The body is read before any wait: only then does the server notice that
 		// the client has gone.
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		due.wait(r.Context())
+		if due.Mode == modeDropBefore {
+			s.drop(r, route)
+		}
 		var reply answer
 		switch {
 		case err != nil:
@@ -89,13 +90,12 @@ func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 		case due.Mode == modeStatus:
 			reply = due.answer()
 		default:
-			due.wait(r.Context())
 			reply = s.do(do, r, body)
 		}
 		if due.Mode == modeDropAfter {
 			s.drop(r, route)
 		}
-		s.count(route, reply.status)
+		s.countAnswer(route, reply.status)
 		s.options.Log.InfoContext(r.Context(), "g2a simulator answered", "method", r.Method, "route", route, "status", reply.status)
 		reply.write(w)
 	}

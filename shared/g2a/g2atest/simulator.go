@@ -74,14 +74,15 @@ type Simulator struct {
 
 // state is what POST /_sim/reset brings back to the start.
 type state struct {
-	faults map[string][]*fault // by route
-	stats  Stats
-	tokens map[string]time.Time // access token to its end
-	wallet decimal.Decimal
-	stock  stock
-	orders []*order
-	offers []*offer
-	jobs   map[string]*job
+	faults   map[string][]*Fault // by route, the next one first; Count is what is left
+	tally    tally
+	tokens   map[string]time.Time // access token to its end
+	wallet   decimal.Decimal
+	stock    stock
+	orders   map[string]*order // by id
+	orderIDs []string          // the oldest first
+	offers   []*offer
+	jobs     map[string]job // by id
 }
 
 // New makes a simulator at the start of its life. The error says which option is
@@ -93,6 +94,9 @@ func New(options Options) (*Simulator, error) {
 	if options.Wallet.IsNegative() || options.TokenLife < 0 || options.CompleteAfter < 0 || options.PendingDetails < 0 {
 		return nil, errors.New("g2a simulator: no option may be negative")
 	}
+	if options.TokenLife%time.Second != 0 {
+		return nil, errors.New("g2a simulator: the life of a token must be whole seconds")
+	}
 	options.fillDefaults()
 	catalogue, err := parseCatalogue(options.Catalogue)
 	if err != nil {
@@ -100,7 +104,7 @@ func New(options Options) (*Simulator, error) {
 	}
 	s := &Simulator{options: options, catalogue: catalogue}
 	s.route()
-	s.reset()
+	s.Reset()
 	return s, nil
 }
 
@@ -115,7 +119,11 @@ func (o *Options) fillDefaults() {
 		o.TokenLife = defaultTokenLife
 	}
 	if o.Webhooks == nil {
-		o.Webhooks = &http.Client{Timeout: webhookTimeout}
+		o.Webhooks = &http.Client{
+			Timeout: webhookTimeout,
+			// A redirect is the receiver's answer, to be seen.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -130,18 +138,19 @@ func (o *Options) fillDefaults() {
 	}
 }
 
-// reset brings everything back to the start: stock, money, orders, tokens,
-// offers, faults and counts.
-func (s *Simulator) reset() {
+// Reset brings everything back to the start: stock, money, orders, tokens, offers,
+// faults and counts.
+func (s *Simulator) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = state{
-		faults: map[string][]*fault{},
-		stats:  Stats{Routes: map[string]RouteStats{}},
+		faults: map[string][]*Fault{},
+		tally:  tally{answered: map[string]map[int]int{}, dropped: map[string]int{}},
 		tokens: map[string]time.Time{},
 		wallet: s.options.Wallet,
 		stock:  newStock(s.catalogue),
-		jobs:   map[string]*job{},
+		orders: map[string]*order{},
+		jobs:   map[string]job{},
 	}
 }
 

@@ -50,6 +50,6 @@ func (s *Simulator) newToken(now time.Time) accessToken {
 		TokenType:   "Bearer",
 	}
 	s.tokens[token.AccessToken] = now.Add(s.options.TokenLife)
-	s.stats.TokensIssued++
+	s.tally.tokensIssued++
 	return token
 }

@@ -1,0 +1,138 @@
+package g2atest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The modes of a Fault.
+const (
+	modeStatus     = "status"
+	modeDelay      = "delay"
+	modeDropBefore = "drop_before"
+	modeDropAfter  = "drop_after"
+)
+
+// everyRoute is the route of the faults that meet any call of G2A's.
+const everyRoute = "*"
+
+const (
+	maxDelay      = 10 * time.Minute
+	maxFaultCount = 1_000_000
+)
+
+// Fault is something that goes wrong with the next calls of a route. The package
+// documentation tells the modes.
+type Fault struct {
+	Route string `json:"route"` // a pattern such as "PUT /v1/order/pay/{id}", or "*"
+	Mode  string `json:"mode"`
+	// Status is the HTTP status of mode status, 200 to 599; zero is that of Code.
+	Status int `json:"status"`
+	// Code is G2A's error code in mode status; "" is an error without one.
+	Code string `json:"code"`
+	// RetryAfter is the answer's Retry-After in mode status, in whole seconds.
+	RetryAfter json.Number `json:"retry_after"`
+	// DelayMS is how long the call is held up first, in milliseconds, in every mode.
+	DelayMS int `json:"delay_ms"`
+	// Count is how many calls it meets; zero is one.
+	Count int `json:"count"`
+}
+
+// AddFault puts a fault at the end of its route's queue. The error says what is
+// wrong with it.
+func (s *Simulator) AddFault(f Fault) error {
+	if f.Status == 0 {
+		f.Status = statusOf[f.Code]
+	}
+	if f.Count == 0 {
+		f.Count = 1
+	}
+	if f.Route != everyRoute && !s.routes[f.Route] {
+		return fmt.Errorf("route: %q is not one of %q or *", f.Route, slices.Sorted(maps.Keys(s.routes)))
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults[f.Route] = append(s.faults[f.Route], &f)
+	return nil
+}
+
+func (f Fault) check() error {
+	modes := []string{modeStatus, modeDelay, modeDropBefore, modeDropAfter}
+	switch {
+	case !slices.Contains(modes, f.Mode):
+		return fmt.Errorf("mode: %q is not %s", f.Mode, strings.Join(modes, ", "))
+	case f.Mode == modeStatus && f.Status == 0:
+		return errors.New("status: is missing, and is not known from the code")
+	case f.Mode == modeStatus && (f.Status < 200 || f.Status > 599):
+		return fmt.Errorf("status: %d is not from 200 to 599", f.Status)
+	case f.Mode != modeStatus && (f.Status != 0 || f.Code != "" || f.RetryAfter != ""):
+		return errors.New("status, code and retry_after: belong to mode status")
+	case f.Mode == modeDelay && f.DelayMS == 0:
+		return errors.New("delay_ms: is missing")
+	case f.DelayMS < 0 || f.delay() > maxDelay:
+		return fmt.Errorf("delay_ms: is not from 0 to %d", maxDelay.Milliseconds())
+	case f.Count < 1 || f.Count > maxFaultCount:
+		return fmt.Errorf("count: is not from 1 to %d", maxFaultCount)
+	}
+	if _, err := strconv.ParseUint(f.RetryAfter.String(), 10, 31); err != nil && f.RetryAfter != "" {
+		return errors.New("retry_after: is not a whole number of seconds")
+	}
+	return nil
+}
+
+func (f Fault) delay() time.Duration { return time.Duration(f.DelayMS) * time.Millisecond }
+
+// arrive gives the fault that meets a call now, or the zero Fault, and uses up one
+// of its count. A call of no route of G2A's meets none.
+func (s *Simulator) arrive(route string) Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.routes[route] {
+		return Fault{}
+	}
+	for _, name := range []string{route, everyRoute} {
+		queue := s.faults[name]
+		if len(queue) == 0 {
+			continue
+		}
+		due := *queue[0]
+		if queue[0].Count--; queue[0].Count == 0 {
+			s.faults[name] = queue[1:]
+		}
+		return due
+	}
+	return Fault{}
+}
+
+// wait holds a call up, but no longer than its client waits for the answer.
+func (f Fault) wait(ctx context.Context) {
+	if f.DelayMS == 0 {
+		return
+	}
+	timer := time.NewTimer(f.delay())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// answer is what mode status answers.
+func (f Fault) answer() answer {
+	return answer{
+		status:     f.Status,
+		body:       errorBody{Status: "ERROR", Message: http.StatusText(f.Status) + ", as a test wished", Code: f.Code},
+		retryAfter: f.RetryAfter.String(),
+	}
+}

@@ -1,0 +1,49 @@
+package g2atest
+
+import "encoding/json"
+
+// OrderRecord is one order of the order book. It holds no key. Amounts are exact,
+// in EUR.
+type OrderRecord struct {
+	ID            string      `json:"id"`
+	ProductID     string      `json:"product_id"`
+	Price         json.Number `json:"price"`
+	Status        string      `json:"status"`     // pending or complete, as the details say
+	CreatedAt     int64       `json:"created_at"` // unix seconds
+	Lapsed        bool        `json:"lapsed"`     // not paid while its piece was reserved
+	Paid          bool        `json:"paid"`
+	TransactionID string      `json:"transaction_id,omitempty"`
+	PayCalls      int         `json:"pay_calls"` // those that were refused, too
+	Charges       int         `json:"charges"`   // times the wallet was charged
+	Charged       json.Number `json:"charged"`   // and how much in all
+	KeyCalls      int         `json:"key_calls"`
+	KeyRevealed   bool        `json:"key_revealed"`
+}
+
+// Orders gives the order book, the oldest order first.
+func (s *Simulator) Orders() []OrderRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.options.Clock()
+	s.stock.releaseLapsed(now)
+	book := make([]OrderRecord, 0, len(s.orderIDs))
+	for _, id := range s.orderIDs {
+		o := s.orders[id]
+		book = append(book, OrderRecord{
+			ID:            o.id,
+			ProductID:     s.stock.products[o.product].id,
+			Price:         number(o.price),
+			Status:        o.status(now, s.options.CompleteAfter),
+			CreatedAt:     o.createdAt.Unix(),
+			Lapsed:        o.lapsed,
+			Paid:          o.paid(),
+			TransactionID: o.transactionID,
+			PayCalls:      o.payCalls,
+			Charges:       o.charges,
+			Charged:       number(o.charged),
+			KeyCalls:      o.keyCalls,
+			KeyRevealed:   o.keyRevealed,
+		})
+	}
+	return book
+}
