@@ -1,0 +1,44 @@
+// The health function probes G2A and the store. A schedule calls it, and GET /health.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry/xray"
+)
+
+func main() {
+	environment := function.MustReadEnvironment(os.Stdout)
+	log := telemetry.NewLogger(os.Stdout)
+	metrics := telemetry.Metrics{Writer: os.Stdout, Clock: time.Now}
+	db := environment.DynamoDB()
+	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
+	client := g2a.New(environment.G2A, g2a.Options{
+		Credentials: credentials,
+		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
+	})
+	lambda.Start(newHandler(prober{
+		tokens: g2a.RememberTokens(&g2a.SharedTokens{
+			Store:       store.Tokens{DB: db, Table: environment.StateTable, Env: environment.G2A.Env},
+			Credentials: credentials,
+			Fetch:       client.FetchToken,
+			Owner:       rand.Text(),
+			Clock:       time.Now,
+			Log:         log,
+		}, time.Now),
+		pingStore: func(ctx context.Context) error {
+			return store.Ping(ctx, db, environment.StateTable, environment.OrdersTable)
+		},
+		clock: time.Now,
+	}, log, metrics))
+}

@@ -1,0 +1,73 @@
+package function
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
+	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
+)
+
+// The names that errors have for Step Functions and everyone else who invokes a
+// function. They are part of its interface.
+const (
+	OrderBusy        = "OrderBusy"        // another caller is at work on the order: try again
+	G2AThrottled     = "G2AThrottled"     // try again
+	G2AUnavailable   = "G2AUnavailable"   // try again
+	StoreUnavailable = "StoreUnavailable" // DynamoDB or Secrets Manager: try again
+
+	InvalidEvent        = "InvalidEvent"        // the payload is not of the function's form
+	InvalidOrder        = "InvalidOrder"        // no order can be made of the input
+	OrderConflict       = "OrderConflict"       // the order_ref belongs to another request
+	CredentialsRejected = "CredentialsRejected" // G2A does not accept the credentials
+
+	InternalError = "InternalError" // a defect, or a record that is damaged
+)
+
+// Fail makes of an error the one that the caller of the function sees, with its name
+// and one line that says what happened.
+func Fail(err error) error {
+	return messages.InvokeResponse_Error{Type: nameOf(err), Message: oneLine(err)}
+}
+
+// FailAs is Fail with a name that is known.
+func FailAs(name string, err error) error {
+	return messages.InvokeResponse_Error{Type: name, Message: oneLine(err)}
+}
+
+// nameOf gives the name of an error.
+func nameOf(err error) string {
+	var invalid *purchase.InvalidOrder
+	if errors.As(err, &invalid) {
+		return InvalidOrder
+	}
+	// An error can be of several kinds, as when storing fails after a call has: the
+	// first that fits names it.
+	for _, kind := range []struct {
+		err  error
+		name string
+	}{
+		{purchase.ErrConflict, OrderConflict},
+		{purchase.ErrBusy, OrderBusy},
+		{store.ErrUnavailable, StoreUnavailable},
+		{secrets.ErrUnavailable, StoreUnavailable},
+		{g2a.ErrCredentialsRejected, CredentialsRejected},
+		{g2a.ErrThrottled, G2AThrottled},
+		{g2a.ErrUnavailable, G2AUnavailable},
+		{g2a.ErrMalformedAnswer, G2AUnavailable}, // what was done is not known, as with no answer
+		{context.DeadlineExceeded, G2AUnavailable},
+	} {
+		if errors.Is(err, kind.err) {
+			return kind.name
+		}
+	}
+	return InternalError
+}
+
+// oneLine writes joined errors, which stand on a line each, on one.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -1,0 +1,39 @@
+// The order function takes one order as far as it can go. Step Functions calls it
+// until the order is at its end.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
+	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry/xray"
+)
+
+func main() {
+	environment := function.MustReadEnvironment(os.Stdout)
+	log := telemetry.NewLogger(os.Stdout)
+	metrics := telemetry.Metrics{Writer: os.Stdout, Clock: time.Now}
+	market := g2a.New(environment.G2A, g2a.Options{
+		Credentials: secrets.New(environment.SecretsManager(), environment.SecretID, time.Now),
+		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
+	})
+	lambda.Start(handler{
+		orders: &purchase.Purchaser{
+			Orders:           store.Orders{DB: environment.DynamoDB(), Table: environment.OrdersTable},
+			Market:           market,
+			RequireAvailable: environment.G2A.Env == g2a.Live,
+			Clock:            time.Now,
+			Log:              log,
+		},
+		log:     log,
+		metrics: metrics,
+	})
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
+)
+
+// output tells which token there is now, and never the token.
+type output struct {
+	Version        int64 `json:"version"`
+	TokenExpiresAt int64 `json:"token_expires_at"` // unix seconds
+	TTLSeconds     int64 `json:"ttl_seconds"`
+}
+
+// handler is the function's lambda.Handler. Any JSON object is its payload: the
+// schedule's event holds nothing it needs.
+type handler struct {
+	tokens  g2a.TokenSource
+	clock   func() time.Time
+	log     *slog.Logger
+	metrics telemetry.Metrics
+}
+
+// Invoke implements lambda.Handler.
+func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	ctx = function.Correlate(ctx)
+	if err := function.CheckEvent(payload); err != nil {
+		h.log.WarnContext(ctx, "no token event", "error", err.Error())
+		return nil, err
+	}
+	token, err := h.tokens.Token(ctx)
+	if err != nil {
+		err = function.Fail(err)
+		h.log.ErrorContext(ctx, "no token", "error", err.Error(), "correlation_id", g2a.CorrelationID(ctx))
+		h.metrics.Count("TokenError", telemetry.Dimension{})
+		return nil, err
+	}
+	out := output{
+		Version: token.Version, TokenExpiresAt: token.ExpiresAt.Unix(),
+		TTLSeconds: int64(token.TTL(h.clock()) / time.Second),
+	}
+	h.log.InfoContext(ctx, "token is fresh", "version", out.Version, "ttl_seconds", out.TTLSeconds, "correlation_id", g2a.CorrelationID(ctx))
+	h.metrics.Emit(telemetry.Dimension{}, telemetry.Metric{Name: "TokenTTL", Value: float64(out.TTLSeconds), Unit: telemetry.Seconds})
+	return json.Marshal(out)
+}

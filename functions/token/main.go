@@ -1,0 +1,42 @@
+// The token function keeps the shared access token fresh. A schedule calls it.
+package main
+
+import (
+	"crypto/rand"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry/xray"
+)
+
+func main() {
+	environment := function.MustReadEnvironment(os.Stdout)
+	log := telemetry.NewLogger(os.Stdout)
+	metrics := telemetry.Metrics{Writer: os.Stdout, Clock: time.Now}
+	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
+	client := g2a.New(environment.G2A, g2a.Options{
+		Credentials: credentials,
+		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
+	})
+	lambda.Start(handler{
+		// Not remembered in memory: the item is what this function is there for.
+		tokens: &g2a.SharedTokens{
+			Store:       store.Tokens{DB: environment.DynamoDB(), Table: environment.StateTable, Env: environment.G2A.Env},
+			Credentials: credentials,
+			Fetch:       client.FetchToken,
+			Owner:       rand.Text(),
+			Clock:       time.Now,
+			Log:         log,
+		},
+		clock:   time.Now,
+		log:     log,
+		metrics: metrics,
+	})
+}

@@ -1,0 +1,29 @@
+// The webhook function receives G2A's webhooks, and answers GET /health/live.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
+	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
+	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
+)
+
+func main() {
+	environment := function.MustReadEnvironment(os.Stdout)
+	lambda.Start(newGateway(newHandler(endpoint{
+		hashes: secrets.New(environment.SecretsManager(), environment.SecretID, time.Now),
+		inbox: &inbox.Inbox{
+			Store: store.Inbox{DB: environment.DynamoDB(), StateTable: environment.StateTable, OrdersTable: environment.OrdersTable},
+			Clock: time.Now,
+		},
+		clock:   time.Now,
+		log:     telemetry.NewLogger(os.Stdout),
+		metrics: telemetry.Metrics{Writer: os.Stdout, Clock: time.Now},
+	})))
+}
