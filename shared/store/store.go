@@ -24,11 +24,13 @@ func unavailable(doing string, err error) error {
 	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 }
 
-// Ping reports whether a table answers, by one read of an item that is not there.
-func Ping(ctx context.Context, db *dynamodb.Client, table string) error {
-	_, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: key("PING", "PING")})
-	if err != nil {
-		return unavailable("reading from "+table, err)
+// Ping reports whether the tables answer, by one read each of an item that is not
+// there.
+func Ping(ctx context.Context, db *dynamodb.Client, tables ...string) error {
+	for _, table := range tables {
+		if _, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: key("PING", "PING")}); err != nil {
+			return unavailable("reading from "+table, err)
+		}
 	}
 	return nil
 }
