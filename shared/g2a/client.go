@@ -3,7 +3,6 @@ package g2a
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -24,7 +24,7 @@ const (
 	maxBody     = 8 << 20 // bytes of an answer; a page of 20 products has some 100 KiB
 	backoffBase = 200 * time.Millisecond
 	backoffCap  = 5 * time.Second
-	minAttempt  = 500 * time.Millisecond // an attempt with less time than this is not begun
+	minAttempt  = 500 * time.Millisecond // a retry with less time than this is not begun
 
 	// An API that failed breakerFailures times in a row is left alone for
 	// breakerDelay; then one call tries it.
@@ -135,12 +135,10 @@ type answer struct {
 	body   []byte
 }
 
-// do makes the call, with retries, and reads a success's JSON into out.
-func (c *Client) do(ctx context.Context, r request, out any) (err error) {
-	id := CorrelationID(ctx)
-	if id == "" {
-		id = rand.Text()
-	}
+// do makes the call, with retries, and reads a success's JSON into out, where
+// check tells what is not as documented. Every failure is an *Error.
+func (c *Client) do(ctx context.Context, r request, out any, check func() *FieldError) (err error) {
+	ctx, id := correlated(ctx)
 	started := c.options.Clock()
 	call := Call{Method: r.method, Route: r.route, CorrelationID: id}
 	ctx, finish := c.options.Observer.StartCall(ctx, r.method, r.route)
@@ -150,23 +148,35 @@ func (c *Client) do(ctx context.Context, r request, out any) (err error) {
 		finish(call)
 	}()
 
-	last, err := failsafe.With[*answer](c.retries(ctx, r.once), c.breakers[r.api]).WithContext(ctx).
-		GetWithExecution(func(failsafe.Execution[*answer]) (*answer, error) {
+	// The last attempt's own result counts, also where the time ran out just after
+	// it or the circuit opened: a key that was given out must not be thrown away,
+	// nor a call that G2A has refused become one whose outcome is not known.
+	var last *answer
+	var failed error
+	_, refused := failsafe.With[*answer](c.retries(ctx, r.once), c.breakers[r.api]).WithContext(ctx).
+		Get(func() (*answer, error) {
 			call.Attempts++
 			call.Status = 0
-			a, err := c.attempt(ctx, r, id)
-			if a != nil {
-				call.Status = a.status
+			last, failed = c.attempt(ctx, r, id)
+			if last != nil {
+				call.Status = last.status
 			}
-			return a, err
+			return last, failed
 		})
-	if err != nil {
-		return c.asError(err, r, id)
+	switch {
+	case call.Attempts == 0:
+		return &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable, Cause: refused}
+	case failed != nil:
+		return failed
 	}
-	if err := json.Unmarshal(last.body, out); err != nil {
-		// The decoder's error may repeat what it read, and that may be a key.
-		return &Error{Method: r.method, Route: r.route, Status: last.status, CorrelationID: id, Kind: ErrMalformedAnswer,
-			Cause: decodeFault(err)}
+	fault := decode(last.body, out)
+	if fault == nil {
+		if field := check(); field != nil {
+			fault = field
+		}
+	}
+	if fault != nil {
+		return &Error{Method: r.method, Route: r.route, Status: last.status, CorrelationID: id, Kind: ErrMalformedAnswer, Cause: fault}
 	}
 	return nil
 }
@@ -178,6 +188,12 @@ func (c *Client) attempt(ctx context.Context, r request, id string) (*answer, er
 	if err != nil {
 		failed.Kind, failed.Cause = ErrInvalidRequest, errors.New("the request cannot be written")
 		return nil, failed
+	}
+	if r.once && r.method == http.MethodGet {
+		// net/http itself repeats a GET when a connection breaks that was used before.
+		// A body that cannot be had a second time keeps it from that; it is empty, and
+		// none is sent.
+		httpRequest.Body, httpRequest.GetBody = io.NopCloser(strings.NewReader("")), nil
 	}
 	for name, value := range r.header {
 		httpRequest.Header.Set(name, value)
@@ -200,12 +216,12 @@ func (c *Client) attempt(ctx context.Context, r request, id string) (*answer, er
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	a := &answer{status: response.StatusCode, header: response.Header, body: body}
 	switch {
+	case a.status < 200 || a.status > 299:
+		failed.classify(a, c.options.Clock(), r.secrets)
+		return a, failed
 	case len(body) > maxBody:
 		failed.Status, failed.Kind = a.status, ErrMalformedAnswer
 		failed.Cause = fmt.Errorf("longer than %d bytes", maxBody)
-		return a, failed
-	case a.status < 200 || a.status > 299:
-		failed.classify(a, c.options.Clock(), r.secrets)
 		return a, failed
 	case err != nil:
 		failed.Status, failed.Cause = a.status, fmt.Errorf("the answer was cut short: %w", transportFault(err))
@@ -238,7 +254,8 @@ func (c *Client) retries(ctx context.Context, once bool) retrypolicy.RetryPolicy
 		}).
 		WithMaxRetries(c.cfg.RetryMax).
 		WithDelayFunc(func(exec failsafe.ExecutionAttempt[*answer]) time.Duration {
-			return min(left(), askedToWait(exec.LastError())+fullJitter(exec.Retries()))
+			asked := askedToWait(exec.LastError())
+			return min(asked+fullJitter(exec.Retries()), max(asked, left()-minAttempt))
 		}).
 		ReturnLastFailure().
 		Build()
@@ -266,25 +283,20 @@ func newBreaker() circuitbreaker.CircuitBreaker[*answer] {
 			return errors.Is(err, ErrUnavailable) && !errors.Is(err, context.Canceled)
 		}).
 		WithFailureThreshold(breakerFailures).
+		WithSuccessThreshold(1). // without it, as many calls as the threshold try at once
 		WithDelay(breakerDelay).
 		Build()
 }
 
-// asError makes an *Error of what the policies gave.
-func (c *Client) asError(err error, r request, id string) error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable, Cause: err}
-}
-
 // transportFault keeps of an error of the transport what says why, without the
-// URL that net/http puts in front.
+// URL that net/http puts in front, and without anything of the answer.
 func transportFault(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
+	}
+	if strings.Contains(err.Error(), "malformed") {
+		return errors.New("the answer is not HTTP") // net/http's words repeat what it read
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
@@ -293,10 +305,14 @@ func transportFault(err error) error {
 	return err
 }
 
-// decodeFault tells what is wrong with JSON without repeating any of it.
-func decodeFault(err error) error {
+// decode reads JSON. Its errors tell what is wrong without repeating any of it: it
+// may hold a key.
+func decode(body []byte, out any) error {
+	err := json.Unmarshal(body, out)
 	var wrongType *json.UnmarshalTypeError
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &wrongType) && wrongType.Field != "":
 		return &FieldError{Field: wrongType.Field, Problem: "is of the wrong type"}
 	default:

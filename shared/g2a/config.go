@@ -108,6 +108,7 @@ func (p *parser) oneOf(name string, choices ...string) string {
 	}
 	if !slices.Contains(choices, value) {
 		p.mistake(name, "%.40q is not %s", value, strings.Join(choices, " or "))
+		return ""
 	}
 	return value
 }
@@ -124,7 +125,8 @@ func (p *parser) integer(name string, fallback, lowest, highest int) int {
 	return number
 }
 
-// endpoints normalises G2A_API_URL to the base of each API.
+// endpoints normalises G2A_API_URL to the base of each API. While the environment
+// is not known, what depends on it is not a second mistake.
 func (p *parser) endpoints(cfg *Config) {
 	further := p.furtherHosts(cfg.Env)
 	raw := p.value("G2A_API_URL")
@@ -139,13 +141,16 @@ func (p *parser) endpoints(cfg *Config) {
 		p.mistake("G2A_API_URL", "%w", err)
 		return
 	}
+	belongs, isG2A := hostEnv[withoutPort(host)]
 	switch {
-	case slices.Contains(further, host):
-	case host != sandboxHost && host != liveHost && host != liveWebHost:
-		p.mistake("G2A_API_URL", "host %.100q is not one of G2A's (%s, %s, %s) and not in G2A_ALLOWED_HOSTS", host, sandboxHost, liveHost, liveWebHost)
+	case cfg.Env == "":
 		return
-	case (host == sandboxHost) != (cfg.Env == Sandbox):
-		p.mistake("G2A_API_URL", "host %s does not belong to G2A_ENV=%s", host, cfg.Env)
+	case isG2A && belongs != cfg.Env:
+		// Not even the list of further hosts may take a sandbox to live.
+		p.mistake("G2A_API_URL", "host %.100q does not belong to G2A_ENV=%s", host, cfg.Env)
+		return
+	case hostEnv[host] == "" && !slices.Contains(further, host):
+		p.mistake("G2A_API_URL", "host %.100q is not one of G2A's (%s, %s, %s) and not in G2A_ALLOWED_HOSTS", host, sandboxHost, liveHost, liveWebHost)
 		return
 	}
 	origin := "https://" + host
@@ -153,6 +158,13 @@ func (p *parser) endpoints(cfg *Config) {
 	if cfg.Env == Live {
 		cfg.ImportURL = origin + liveImportPath
 	}
+}
+
+// hostEnv says which environment each of G2A's hosts belongs to.
+var hostEnv = map[string]Env{sandboxHost: Sandbox, liveHost: Live, liveWebHost: Live}
+
+func withoutPort(host string) string {
+	return (&url.URL{Host: host}).Hostname()
 }
 
 // furtherHosts reads G2A_ALLOWED_HOSTS, which only the sandbox may have: in live,
@@ -167,11 +179,12 @@ func (p *parser) furtherHosts(env Env) []string {
 		return nil
 	}
 	var hosts []string
-	for entry := range strings.SplitSeq(value, ",") {
+	for i, entry := range strings.Split(value, ",") {
 		entry = strings.ToLower(strings.TrimSpace(entry))
 		u, err := url.Parse("https://" + entry)
 		if err != nil || entry == "" || u.Host != entry || u.Hostname() == "" {
-			p.mistake("G2A_ALLOWED_HOSTS", "%.100q is not a host or host:port", entry)
+			// The entry is not repeated: it may be a URL that holds a password.
+			p.mistake("G2A_ALLOWED_HOSTS", "entry %d is not a host or host:port", i+1)
 			continue
 		}
 		hosts = append(hosts, strings.TrimSuffix(entry, ":443"))
@@ -199,7 +212,7 @@ func apiHost(raw string) (string, error) {
 	case u.Fragment != "" || strings.Contains(raw, "#"):
 		return "", errors.New("must not have a fragment")
 	case path != "" && path != exportPath && path != liveImportPath:
-		return "", fmt.Errorf("path %.100q is not empty, %s or %s", u.Path, exportPath, liveImportPath)
+		return "", fmt.Errorf("must have no path other than %s or %s", exportPath, liveImportPath)
 	}
 	return strings.TrimSuffix(strings.ToLower(u.Host), ":443"), nil
 }
@@ -210,13 +223,14 @@ func apiHost(raw string) (string, error) {
 func ParseCredentials(lookup func(name string) (string, bool)) (c Credentials, deprecated bool, err error) {
 	p := parser{lookup: lookup}
 	hash, old, key := p.value("G2A_API_HASH"), p.value("G2A_API_SECRET"), p.value("G2A_API_KEY")
-	if hash != "" && old != "" && hash != old {
+	name := "G2A_API_HASH"
+	switch {
+	case hash == "" && old != "":
+		name, hash = "G2A_API_SECRET", old
+	case old != "" && hash != old:
 		p.mistake("G2A_API_SECRET", "is the deprecated name of G2A_API_HASH and differs from it")
 	}
-	if hash == "" {
-		hash = old
-	}
-	c = Credentials{Hash: p.credential("G2A_API_HASH", hash), Key: p.credential("G2A_API_KEY", key)}
+	c = Credentials{Hash: p.credential(name, hash), Key: p.credential("G2A_API_KEY", key)}
 	if err := errors.Join(p.mistakes...); err != nil {
 		return Credentials{}, false, err
 	}
@@ -243,14 +257,14 @@ func checkCredential(value string) error {
 	return nil
 }
 
-// Validate reports what makes the credentials unusable, without repeating them.
+// Validate reports the first thing that makes the credentials unusable, without
+// repeating them.
 func (c Credentials) Validate() error {
-	var mistakes []error
 	if err := checkCredential(c.Hash.Reveal()); err != nil {
-		mistakes = append(mistakes, fmt.Errorf("the API hash %w", err))
+		return fmt.Errorf("the API hash %w", err)
 	}
 	if err := checkCredential(c.Key.Reveal()); err != nil {
-		mistakes = append(mistakes, fmt.Errorf("the API key %w", err))
+		return fmt.Errorf("the API key %w", err)
 	}
-	return errors.Join(mistakes...)
+	return nil
 }

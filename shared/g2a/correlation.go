@@ -1,6 +1,10 @@
 package g2a
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"regexp"
+)
 
 // HeaderCorrelationID carries the correlation id of a call to G2A.
 const HeaderCorrelationID = "X-Correlation-ID"
@@ -16,4 +20,18 @@ func WithCorrelationID(ctx context.Context, id string) context.Context {
 func CorrelationID(ctx context.Context) string {
 	id, _ := ctx.Value(correlationKey{}).(string)
 	return id
+}
+
+// correlationPattern is what may stand in the header. Another id is replaced, so
+// that no call fails for it.
+var correlationPattern = regexp.MustCompile(`^[!-~]{1,256}$`)
+
+// correlated gives a context that has a correlation id, and the id.
+func correlated(ctx context.Context) (context.Context, string) {
+	id := CorrelationID(ctx)
+	if correlationPattern.MatchString(id) {
+		return ctx, id
+	}
+	id = rand.Text()
+	return WithCorrelationID(ctx, id), id
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -26,8 +27,42 @@ type CredentialSource interface {
 	Credentials(ctx context.Context) (Credentials, error)
 }
 
+// A RefreshingSource is a CredentialSource that can look for newer credentials out
+// of turn. The client asks it when G2A rejects the ones it has.
+type RefreshingSource interface {
+	CredentialSource
+	RefreshedCredentials(ctx context.Context) (Credentials, error)
+}
+
 // Credentials makes fixed credentials a CredentialSource of themselves.
 func (c Credentials) Credentials(context.Context) (Credentials, error) { return c, nil }
+
+// doAuthenticated makes a call that sign puts the credentials into. Where G2A
+// rejects them and they turn out to have been rotated, the call is made once more:
+// a rejected one was not done.
+func (c *Client) doAuthenticated(ctx context.Context, r request, sign func(*request, Credentials), out any, check func() *FieldError) error {
+	ctx, _ = correlated(ctx)
+	credentials, err := c.options.Credentials.Credentials(ctx)
+	if err != nil {
+		return fmt.Errorf("%s %s: reading the credentials: %w", r.method, r.route, err)
+	}
+	call := func(credentials Credentials) error {
+		signed := r
+		signed.secrets = []Secret{credentials.Hash, credentials.Key}
+		sign(&signed, credentials)
+		return c.do(ctx, signed, out, check)
+	}
+	err = call(credentials)
+	source, refreshes := c.options.Credentials.(RefreshingSource)
+	if !refreshes || !errors.Is(err, ErrCredentialsRejected) {
+		return err
+	}
+	rotated, refreshErr := source.RefreshedCredentials(ctx)
+	if refreshErr != nil || rotated.Fingerprint() == credentials.Fingerprint() {
+		return err
+	}
+	return call(rotated)
+}
 
 // DeriveKey computes an API key as G2A's Developers API documentation tells: the
 // hexadecimal SHA-256 of the API hash, the account's e-mail address and the API

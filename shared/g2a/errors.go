@@ -1,7 +1,6 @@
 package g2a
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +32,7 @@ var (
 	ErrKeyAlreadyDownloaded = errors.New("the key was downloaded before")
 	// ErrPaymentNotReady: ORD03. Ask again later.
 	ErrPaymentNotReady = errors.New("the payment is not ready yet")
-	// ErrPaymentRequired: ORD05. The payment is missing or in progress; the
+	// ErrPaymentRequired: ORD05, HTTP 402. The payment is missing or in progress; the
 	// details decide.
 	ErrPaymentRequired = errors.New("the payment is required or in progress")
 	// ErrInsufficientFunds: ORD112.
@@ -117,8 +116,9 @@ func (e *Error) classify(answer *answer, now time.Time, secrets []Secret) {
 	}
 	if json.Unmarshal(answer.body, &body) == nil {
 		e.Code, e.Message = printable(body.Code, 40, secrets), printable(body.Message, 200, secrets)
-	} else if text := bytes.TrimSpace(answer.body); len(text) > 0 {
-		e.Message = "not JSON: " + printable(string(text), 80, secrets)
+	} else if len(answer.body) > 0 {
+		// None of it is repeated: a call that was cut short may hold a key.
+		e.Cause = errors.New("the error is not in JSON")
 	}
 	e.Status = answer.status
 	e.RetryAfter = retryAfter(answer.header, now)
@@ -136,6 +136,8 @@ func kindOf(status int, code string) error {
 		return ErrUnavailable
 	case status == http.StatusUnauthorized:
 		return ErrCredentialsRejected
+	case status == http.StatusPaymentRequired:
+		return ErrPaymentRequired
 	case status == http.StatusNotFound:
 		return ErrNotFound
 	case status >= 400:
@@ -148,7 +150,8 @@ func kindOf(status int, code string) error {
 // retryAfter reads the Retry-After header in both its forms, seconds and a date.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+	// A number out of range is read as the greatest in it, some 136 years.
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(seconds) * time.Second
 	}
 	if date, err := http.ParseTime(value); err == nil {
@@ -160,17 +163,17 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 // printable makes foreign text fit for a log line: one line, not long, and none
 // of the call's secrets in it.
 func printable(text string, limit int, secrets []Secret) string {
-	for _, secret := range secrets {
-		if !secret.IsZero() {
-			text = strings.ReplaceAll(text, secret.Reveal(), redacted)
-		}
-	}
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return ' '
 	}, strings.ToValidUTF8(text, "?"))
+	for _, secret := range secrets { // after the cleaning, which might put one together
+		if !secret.IsZero() {
+			text = strings.ReplaceAll(text, secret.Reveal(), redacted)
+		}
+	}
 	if runes := []rune(text); len(runes) > limit {
 		text = string(runes[:limit]) + "…"
 	}

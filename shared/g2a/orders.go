@@ -48,18 +48,17 @@ func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Mon
 		Currency string          `json:"currency"`
 	}
 	r := request{api: exportAPI, method: "POST", route: "/order", url: c.cfg.ExportURL + "/order", body: body, once: true}
-	if err := c.doExport(ctx, r, &wire); err != nil {
+	var order Order
+	err = c.doExport(ctx, r, &wire, func() (fault *FieldError) {
+		if order.ID, fault = readID("order_id", wire.OrderID); fault == nil {
+			order.Price, fault = readPrice("price", wire.Price, wire.Currency)
+		}
+		return fault
+	})
+	if err != nil {
 		return Order{}, err
 	}
-	id, fault := readID("order_id", wire.OrderID)
-	if fault != nil {
-		return Order{}, malformed(r, fault)
-	}
-	price, fault := readPrice("price", wire.Price, wire.Currency)
-	if fault != nil {
-		return Order{}, malformed(r, fault)
-	}
-	return Order{ID: id, Price: price}, nil
+	return order, nil
 }
 
 // PayOrder charges the account for an order and gives the transaction's id. An
@@ -71,15 +70,15 @@ func (c *Client) PayOrder(ctx context.Context, orderID string) (transactionID st
 		TransactionID json.RawMessage `json:"transaction_id"`
 	}
 	r := request{api: exportAPI, method: "PUT", route: "/order/pay/{id}", url: c.cfg.ExportURL + "/order/pay/" + url.PathEscape(orderID), once: true}
-	if err := c.doExport(ctx, r, &wire); err != nil {
+	err = c.doExport(ctx, r, &wire, func() (fault *FieldError) {
+		if wire.Status == nil || !*wire.Status {
+			return &FieldError{Field: "status", Problem: "is not true"}
+		}
+		transactionID, fault = readID("transaction_id", wire.TransactionID)
+		return fault
+	})
+	if err != nil {
 		return "", err
-	}
-	if wire.Status == nil || !*wire.Status {
-		return "", malformed(r, &FieldError{Field: "status", Problem: "is not true"})
-	}
-	transactionID, fault := readID("transaction_id", wire.TransactionID)
-	if fault != nil {
-		return "", malformed(r, fault)
 	}
 	return transactionID, nil
 }
@@ -92,17 +91,19 @@ func (c *Client) OrderDetails(ctx context.Context, orderID string) (Order, error
 		Currency string          `json:"currency"`
 	}
 	r := request{api: exportAPI, method: "GET", route: "/order/details/{id}", url: c.cfg.ExportURL + "/order/details/" + url.PathEscape(orderID)}
-	if err := c.doExport(ctx, r, &wire); err != nil {
+	order := Order{ID: orderID}
+	err := c.doExport(ctx, r, &wire, func() (fault *FieldError) {
+		if wire.Status != OrderPending && wire.Status != OrderComplete {
+			return &FieldError{Field: "status", Problem: "is neither pending nor complete"}
+		}
+		order.Status = wire.Status
+		order.Price, fault = readPrice("price", wire.Price, wire.Currency)
+		return fault
+	})
+	if err != nil {
 		return Order{}, err
 	}
-	if wire.Status != OrderPending && wire.Status != OrderComplete {
-		return Order{}, malformed(r, &FieldError{Field: "status", Problem: "is neither pending nor complete"})
-	}
-	price, fault := readPrice("price", wire.Price, wire.Currency)
-	if fault != nil {
-		return Order{}, malformed(r, fault)
-	}
-	return Order{ID: orderID, Status: wire.Status, Price: price}, nil
+	return order, nil
 }
 
 // OrderKey fetches an order's key, which works once: store it before anything
@@ -110,31 +111,28 @@ func (c *Client) OrderDetails(ctx context.Context, orderID string) (Order, error
 // or ErrMalformedAnswer may have used up the only time.
 func (c *Client) OrderKey(ctx context.Context, orderID string) (Key, error) {
 	var wire struct {
-		Key    string `json:"key"`
-		IsFile bool   `json:"isFile"`
+		Key    json.RawMessage `json:"key"`
+		IsFile json.RawMessage `json:"isFile"`
 	}
 	r := request{api: exportAPI, method: "GET", route: "/order/key/{id}", url: c.cfg.ExportURL + "/order/key/" + url.PathEscape(orderID), once: true}
-	if err := c.doExport(ctx, r, &wire); err != nil {
+	var key Key
+	err := c.doExport(ctx, r, &wire, func() *FieldError {
+		value, fault := readID("key", wire.Key)
+		// The flag alone must not cost the key: what is not true is false.
+		key = Key{Value: NewSecret(value), IsFile: string(wire.IsFile) == "true"}
+		return fault
+	})
+	if err != nil {
 		return Key{}, err
 	}
-	if wire.Key == "" {
-		return Key{}, malformed(r, &FieldError{Field: "key", Problem: "is missing"})
-	}
-	return Key{Value: NewSecret(wire.Key), IsFile: wire.IsFile}, nil
+	return key, nil
 }
 
 // doExport makes a call with the credentials of the Export API.
-func (c *Client) doExport(ctx context.Context, r request, out any) error {
-	credentials, err := c.options.Credentials.Credentials(ctx)
-	if err != nil {
-		return fmt.Errorf("%s %s: reading the credentials: %w", r.method, r.route, err)
-	}
-	r.header = exportHeader(c.cfg.AuthScheme, credentials, c.options.Clock())
-	r.secrets = []Secret{credentials.Hash, credentials.Key}
-	return c.do(ctx, r, out)
+func (c *Client) doExport(ctx context.Context, r request, out any, check func() *FieldError) error {
+	return c.doAuthenticated(ctx, r, c.signExport, out, check)
 }
 
-// malformed is an answer of success that is not as documented.
-func malformed(r request, fault *FieldError) error {
-	return &Error{Method: r.method, Route: r.route, Status: 200, Kind: ErrMalformedAnswer, Cause: fault}
+func (c *Client) signExport(r *request, credentials Credentials) {
+	r.header = exportHeader(c.cfg.AuthScheme, credentials, c.options.Clock())
 }

@@ -41,7 +41,7 @@ type Product struct {
 }
 
 // Category is one of a product's categories. Its id is a number or a text at G2A
-// and a text here.
+// and a text here, "" where G2A does not know it.
 type Category struct {
 	ID   string
 	Name string
@@ -74,20 +74,24 @@ func (c *Client) Products(ctx context.Context, query ProductQuery) (ProductPage,
 		Docs  []wireProduct `json:"docs"`
 	}
 	r := request{api: exportAPI, method: "GET", route: "/products", url: c.cfg.ExportURL + "/products" + query.encode()}
-	if err := c.doExport(ctx, r, &wire); err != nil {
-		return ProductPage{}, err
-	}
-	if wire.Total == nil || wire.Page == nil || wire.Docs == nil {
-		return ProductPage{}, malformed(r, &FieldError{Field: "total, page or docs", Problem: "is missing"})
-	}
-	page := ProductPage{Total: *wire.Total, Page: *wire.Page, Products: make([]Product, 0, len(wire.Docs))}
-	for i, doc := range wire.Docs {
-		product, err := doc.product()
-		if err != nil {
-			err.Field = fmt.Sprintf("docs[%d].%s", i, err.Field)
-			return ProductPage{}, malformed(r, err)
+	var page ProductPage
+	err := c.doExport(ctx, r, &wire, func() *FieldError {
+		if wire.Total == nil || wire.Page == nil || wire.Docs == nil {
+			return &FieldError{Field: "total, page or docs", Problem: "is missing"}
 		}
-		page.Products = append(page.Products, product)
+		page = ProductPage{Total: *wire.Total, Page: *wire.Page, Products: make([]Product, 0, len(wire.Docs))}
+		for i, doc := range wire.Docs {
+			product, fault := doc.product()
+			if fault != nil {
+				fault.Field = fmt.Sprintf("docs[%d].%s", i, fault.Field)
+				return fault
+			}
+			page.Products = append(page.Products, product)
+		}
+		return nil
+	})
+	if err != nil {
+		return ProductPage{}, err
 	}
 	return page, nil
 }
@@ -96,6 +100,7 @@ func (c *Client) Products(ctx context.Context, query ProductQuery) (ProductPage,
 // catalogue is ErrNotFound. G2A documents no call for a single product; the
 // query by id is the documented way.
 func (c *Client) Product(ctx context.Context, id string) (Product, error) {
+	ctx, correlationID := correlated(ctx)
 	page, err := c.Products(ctx, ProductQuery{ID: id, IncludeOutOfStock: true})
 	if err != nil {
 		return Product{}, err
@@ -105,7 +110,7 @@ func (c *Client) Product(ctx context.Context, id string) (Product, error) {
 			return product, nil
 		}
 	}
-	return Product{}, &Error{Method: "GET", Route: "/products", Status: 200, CorrelationID: CorrelationID(ctx), Kind: ErrNotFound}
+	return Product{}, &Error{Method: "GET", Route: "/products", Status: 200, CorrelationID: correlationID, Kind: ErrNotFound}
 }
 
 // encode gives the query with its question mark, or "".
@@ -176,27 +181,30 @@ func (w wireProduct) product() (Product, *FieldError) {
 	if fault != nil {
 		return Product{}, fault
 	}
-	amounts := map[string]*decimal.Decimal{}
-	for field, raw := range map[string]json.RawMessage{
-		"retail_min_price": w.RetailMinPrice, "priceLimit.min": w.PriceLimit.Min, "priceLimit.max": w.PriceLimit.Max,
-	} {
-		if amounts[field], fault = readAmount(field, raw); fault != nil {
-			return Product{}, fault
-		}
-	}
 	product := Product{
 		ID: w.ID, Name: *w.Name, Slug: w.Slug, Type: w.Type, Platform: w.Platform, Region: w.Region,
 		Developer: w.Developer, Publisher: w.Publisher, UpdatedAt: w.UpdatedAt, ReleaseDate: w.ReleaseDate,
 		Quantity: *w.Quantity, MinPrice: minPrice, AvailableToBuy: w.AvailableToBuy,
-		PriceLimitMin: amounts["priceLimit.min"], PriceLimitMax: amounts["priceLimit.max"],
 	}
-	if amount := amounts["retail_min_price"]; amount != nil {
-		product.RetailMinPrice = Money{Amount: *amount, Currency: ProductCurrency}
+	retail, fault := readAmount("retail_min_price", w.RetailMinPrice)
+	if fault != nil {
+		return Product{}, fault
+	}
+	if retail != nil {
+		product.RetailMinPrice = Money{Amount: *retail, Currency: ProductCurrency}
+	}
+	if product.PriceLimitMin, fault = readAmount("priceLimit.min", w.PriceLimit.Min); fault != nil {
+		return Product{}, fault
+	}
+	if product.PriceLimitMax, fault = readAmount("priceLimit.max", w.PriceLimit.Max); fault != nil {
+		return Product{}, fault
 	}
 	for i, category := range w.Categories {
-		id, fault := readID(fmt.Sprintf("categories[%d].id", i), category.ID)
-		if fault != nil {
-			return Product{}, fault
+		id := ""
+		if !absent(category.ID) && string(category.ID) != `""` {
+			if id, fault = readID(fmt.Sprintf("categories[%d].id", i), category.ID); fault != nil {
+				return Product{}, fault
+			}
 		}
 		product.Categories = append(product.Categories, Category{ID: id, Name: category.Name})
 	}

@@ -2,8 +2,8 @@ package g2a
 
 import (
 	"context"
-	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -23,23 +23,11 @@ const maxTokenLife = 365 * 24 * time.Hour
 // FetchToken asks G2A for a new access token, by the flow of the configuration.
 // The token has no version yet.
 func (c *Client) FetchToken(ctx context.Context) (Token, error) {
-	credentials, err := c.options.Credentials.Credentials(ctx)
-	if err != nil {
-		return Token{}, fmt.Errorf("fetching a token: reading the credentials: %w", err)
-	}
-	r := request{
-		api: importAPI, method: "GET", route: "/token", url: c.cfg.ImportURL + "/token",
-		header:  exportHeader(c.cfg.AuthScheme, credentials, c.options.Clock()),
-		secrets: []Secret{credentials.Hash, credentials.Key},
-	}
+	r := request{api: importAPI, method: "GET", route: "/token", url: c.cfg.ImportURL + "/token"}
+	sign := c.signExport
 	if c.cfg.TokenFlow == TokenByClientCredentials {
-		form := url.Values{
-			"grant_type":    {"client_credentials"},
-			"client_id":     {credentials.Hash.Reveal()},
-			"client_secret": {credentials.Key.Reveal()},
-		}
-		r.method, r.route, r.url, r.header = "POST", "/oauth/token", c.cfg.OAuthURL, nil
-		r.body, r.form = []byte(form.Encode()), true
+		r = request{api: importAPI, method: "POST", route: "/oauth/token", url: c.cfg.OAuthURL, form: true}
+		sign = signForm
 	}
 	var wire struct {
 		AccessToken string `json:"access_token"`
@@ -47,15 +35,29 @@ func (c *Client) FetchToken(ctx context.Context) (Token, error) {
 		TokenType   string `json:"token_type"`
 	}
 	issuedAt := c.options.Clock() // before the call, so that it never seems younger than it is
-	if err := c.do(ctx, r, &wire); err != nil {
+	err := c.doAuthenticated(ctx, r, sign, &wire, func() *FieldError {
+		switch {
+		case checkCredential(wire.AccessToken) != nil:
+			return &FieldError{Field: "access_token", Problem: "is missing or not printable"}
+		case wire.TokenType != "" && !strings.EqualFold(wire.TokenType, "Bearer"):
+			return &FieldError{Field: "token_type", Problem: "is not Bearer"}
+		case wire.ExpiresIn <= 0 || wire.ExpiresIn > int64(maxTokenLife/time.Second):
+			return &FieldError{Field: "expires_in", Problem: "is not a number of seconds from one second to a year"}
+		}
+		return nil
+	})
+	if err != nil {
 		return Token{}, err
 	}
-	switch life := time.Duration(wire.ExpiresIn) * time.Second; {
-	case checkCredential(wire.AccessToken) != nil:
-		return Token{}, malformed(r, &FieldError{Field: "access_token", Problem: "is missing or not printable"})
-	case wire.ExpiresIn <= 0 || wire.ExpiresIn > int64(maxTokenLife/time.Second):
-		return Token{}, malformed(r, &FieldError{Field: "expires_in", Problem: "is not a number of seconds from one second to a year"})
-	default:
-		return Token{Access: NewSecret(wire.AccessToken), IssuedAt: issuedAt, ExpiresAt: issuedAt.Add(life)}, nil
-	}
+	life := time.Duration(wire.ExpiresIn) * time.Second
+	return Token{Access: NewSecret(wire.AccessToken), IssuedAt: issuedAt, ExpiresAt: issuedAt.Add(life)}, nil
+}
+
+// signForm writes the form of OAuth2's client credentials grant.
+func signForm(r *request, credentials Credentials) {
+	r.body = []byte(url.Values{
+		"grant_type":    {"client_credentials"},
+		"client_id":     {credentials.Hash.Reveal()},
+		"client_secret": {credentials.Key.Reveal()},
+	}.Encode())
 }

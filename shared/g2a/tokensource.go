@@ -2,7 +2,6 @@ package g2a
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
@@ -23,6 +22,9 @@ const (
 	// tokenPoll is the longest wait between two looks at a token that another
 	// instance is fetching.
 	tokenPoll = 200 * time.Millisecond
+	// releaseTimeout bounds the release of a lease, which is done even when the
+	// caller's time is up.
+	releaseTimeout = time.Second
 )
 
 // TTL gives the life that is left, never less than nothing.
@@ -95,6 +97,7 @@ func (s *SharedTokens) Token(ctx context.Context) (Token, error) {
 		leased, err := s.Store.LeaseToken(ctx, fingerprint, kept.Version, s.Owner, now, now.Add(tokenLease))
 		switch {
 		case err != nil && kept.usable(now):
+			s.Log.WarnContext(ctx, "the token's lease cannot be had, the old token is used on", "error", err.Error())
 			return kept, nil
 		case err != nil:
 			return s.withoutStore(ctx, err)
@@ -103,8 +106,8 @@ func (s *SharedTokens) Token(ctx context.Context) (Token, error) {
 		case kept.usable(now):
 			return kept, nil
 		}
-		if err := pause(ctx, time.Duration(mathrand.Int64N(int64(tokenPoll)))); err != nil {
-			return Token{}, fmt.Errorf("waiting for the token that another instance fetches: %w", errors.Join(ErrUnavailable, err))
+		if err := pause(ctx, tokenPoll/2+time.Duration(mathrand.Int64N(int64(tokenPoll/2)))); err != nil {
+			return Token{}, fmt.Errorf("waiting for the token that another instance fetches: %w: %w", ErrUnavailable, err)
 		}
 	}
 }
@@ -114,7 +117,9 @@ func (s *SharedTokens) replace(ctx context.Context, fingerprint string, kept Tok
 	token, err := s.Fetch(ctx)
 	if err != nil {
 		// The lease must end even if the time is up, or the others wait in vain.
-		if err := s.Store.ReleaseToken(context.WithoutCancel(ctx), fingerprint, s.Owner); err != nil {
+		releaseCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+		defer cancel()
+		if err := s.Store.ReleaseToken(releaseCtx, fingerprint, s.Owner); err != nil {
 			s.Log.WarnContext(ctx, "the token's lease could not be released and runs out by itself", "error", err.Error())
 		}
 		if kept.usable(s.Clock()) {
@@ -173,16 +178,19 @@ func RememberTokens(source TokenSource, clock func() time.Time) *RememberedToken
 
 // Token implements TokenSource.
 func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
-	if token := r.remembered(); token.fresh(r.clock()) {
+	token := r.remembered()
+	if token.fresh(r.clock()) {
 		return token, nil
 	}
-	select {
-	case r.turn <- struct{}{}:
-		defer func() { <-r.turn }()
-	case <-ctx.Done():
-		return Token{}, fmt.Errorf("waiting for a token: %w", ctx.Err())
+	mine, err := r.takeTurn(ctx, token.usable(r.clock()))
+	switch {
+	case err != nil:
+		return Token{}, fmt.Errorf("waiting for a token: %w: %w", ErrUnavailable, err)
+	case !mine:
+		return token, nil // another caller asks for the next one
 	}
-	token := r.remembered() // another caller may have got one meanwhile
+	defer func() { <-r.turn }()
+	token = r.remembered() // another caller may have got one meanwhile
 	if token.fresh(r.clock()) {
 		return token, nil
 	}
@@ -197,6 +205,24 @@ func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
 	defer r.mu.Unlock()
 	r.last = next
 	return next, nil
+}
+
+// takeTurn waits for the turn to ask the source, unless the caller can do without.
+func (r *RememberedTokens) takeTurn(ctx context.Context, dispensable bool) (bool, error) {
+	select {
+	case r.turn <- struct{}{}:
+		return true, nil
+	default:
+	}
+	if dispensable {
+		return false, nil
+	}
+	select {
+	case r.turn <- struct{}{}:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 }
 
 func (r *RememberedTokens) remembered() Token {

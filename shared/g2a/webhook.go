@@ -202,7 +202,7 @@ func readEvent(body []byte) (Event, error) {
 		Type:    EventType(r.text(fields, "type")),
 		Status:  EventStatus(r.text(payload, "status")),
 	}
-	if _, given := payload["previous_status"]; given && !absent(payload["previous_status"]) {
+	if was := payload["previous_status"]; !absent(was) && string(was) != `""` {
 		event.PreviousStatus = EventStatus(r.text(payload, "previous_status"))
 	}
 	if r.err != nil {
@@ -265,6 +265,7 @@ func refuseDuplicates(raw []byte) error {
 	}
 	var levels []level
 	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber() // a number need not fit into a float64
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -37,6 +38,9 @@ type Getter interface {
 // {"api_key","api_hash"}, in its current and its previous version. It is a
 // g2a.CredentialSource and safe for concurrent use.
 type Credentials struct {
+	// Log is told when an old value is used on. New makes it a log that is thrown away.
+	Log *slog.Logger
+
 	secretsManager Getter
 	id             string
 	clock          func() time.Time
@@ -55,12 +59,13 @@ const (
 type version struct {
 	credentials g2a.Credentials // zero: there is no such version
 	readAt      time.Time
+	triedAt     time.Time // not before readAt: a try may fail
 }
 
 // New makes the Credentials of the secret with this name or ARN. Nothing is read
 // before it is needed.
 func New(secretsManager Getter, id string, clock func() time.Time) *Credentials {
-	return &Credentials{secretsManager: secretsManager, id: id, clock: clock, stages: map[stage]version{}}
+	return &Credentials{Log: slog.New(slog.DiscardHandler), secretsManager: secretsManager, id: id, clock: clock, stages: map[stage]version{}}
 }
 
 // Credentials implements g2a.CredentialSource: the current version.
@@ -68,6 +73,14 @@ func (c *Credentials) Credentials(ctx context.Context) (g2a.Credentials, error) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.get(ctx, current, maxAge)
+}
+
+// RefreshedCredentials is Credentials, read anew if that has not just been done: it
+// makes this a g2a.RefreshingSource.
+func (c *Credentials) RefreshedCredentials(ctx context.Context) (g2a.Credentials, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.get(ctx, current, minAge)
 }
 
 // Hashes gives the API hashes that webhooks may be signed with: the current one
@@ -98,24 +111,32 @@ func (c *Credentials) hashes(ctx context.Context, age time.Duration) ([]g2a.Secr
 }
 
 // get gives a version not older than age. While Secrets Manager fails, the last
-// value is used on.
+// value is used on, and another try is made every minAge.
 func (c *Credentials) get(ctx context.Context, s stage, age time.Duration) (g2a.Credentials, error) {
 	now := c.clock()
 	known, found := c.stages[s]
-	if found && now.Sub(known.readAt) < age {
+	if found && (now.Sub(known.readAt) < age || now.Sub(known.triedAt) < minAge) {
 		return known.credentials, nil
 	}
 	credentials, err := c.read(ctx, s)
-	if err != nil && !found {
+	switch {
+	case err != nil && !found:
 		return g2a.Credentials{}, err
+	case err != nil:
+		c.Log.WarnContext(ctx, "the credentials cannot be read anew, the last ones are used on", "error", err.Error())
+		known.triedAt = now
+		c.stages[s] = known
+		return known.credentials, nil
 	}
-	if err != nil {
-		credentials = known.credentials
+	if s == current && found && credentials.Fingerprint() != known.credentials.Fingerprint() {
+		delete(c.stages, previous) // a rotation moves both
 	}
-	c.stages[s] = version{credentials: credentials, readAt: now}
+	c.stages[s] = version{credentials: credentials, readAt: now, triedAt: now}
 	return credentials, nil
 }
 
+// read asks Secrets Manager. A previous version that is not there, or is not of the
+// right form, has signed nothing, and must not cost the current one.
 func (c *Credentials) read(ctx context.Context, s stage) (g2a.Credentials, error) {
 	wanted := string(s)
 	answer, err := c.secretsManager.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &c.id, VersionStage: &wanted})
@@ -125,20 +146,32 @@ func (c *Credentials) read(ctx context.Context, s stage) (g2a.Credentials, error
 		return g2a.Credentials{}, nil // never rotated
 	case err != nil:
 		return g2a.Credentials{}, fmt.Errorf("reading secret %s (%s): %w: %w", c.id, s, ErrUnavailable, err)
-	case answer.SecretString == nil:
-		return g2a.Credentials{}, fmt.Errorf("secret %s (%s) is not a text: %w", c.id, s, ErrUnavailable)
+	}
+	credentials, err := parse(answer.SecretString)
+	switch {
+	case err != nil && s == previous:
+		return g2a.Credentials{}, nil
+	case err != nil:
+		return g2a.Credentials{}, fmt.Errorf("secret %s (%s): %w: %w", c.id, s, ErrUnavailable, err)
+	}
+	return credentials, nil
+}
+
+// parse reads a secret's value. Its errors repeat nothing of it.
+func parse(value *string) (g2a.Credentials, error) {
+	if value == nil {
+		return g2a.Credentials{}, errors.New("is not a text")
 	}
 	var fields struct {
 		Key  string `json:"api_key"`
 		Hash string `json:"api_hash"`
 	}
-	if err := json.Unmarshal([]byte(*answer.SecretString), &fields); err != nil {
-		// The decoder's error may repeat what it read.
-		return g2a.Credentials{}, fmt.Errorf(`secret %s (%s) is not a JSON object {"api_key","api_hash"}: %w`, c.id, s, ErrUnavailable)
+	if err := json.Unmarshal([]byte(*value), &fields); err != nil {
+		return g2a.Credentials{}, errors.New(`is not a JSON object {"api_key","api_hash"}`)
 	}
 	credentials := g2a.Credentials{Hash: g2a.NewSecret(fields.Hash), Key: g2a.NewSecret(fields.Key)}
 	if err := credentials.Validate(); err != nil {
-		return g2a.Credentials{}, fmt.Errorf("secret %s (%s): %w: %w", c.id, s, ErrUnavailable, err)
+		return g2a.Credentials{}, err
 	}
 	return credentials, nil
 }

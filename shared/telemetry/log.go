@@ -15,10 +15,10 @@ func NewLogger(w io.Writer) *slog.Logger {
 			if len(groups) > 0 {
 				return a
 			}
-			switch a.Key {
-			case slog.TimeKey:
+			switch {
+			case a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime: // a caller's own "time" may be a text
 				return slog.Attr{Key: "timestamp", Value: slog.TimeValue(a.Value.Time().UTC())}
-			case slog.MessageKey:
+			case a.Key == slog.MessageKey:
 				a.Key = "message"
 			}
 			return a
