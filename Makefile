@@ -8,9 +8,39 @@ FUNCTIONS := webhook order token health
 # smaller.
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w'
 
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Takes one order all the way through the local cloud, prints each step with its
+# proof, and leaves nothing running.
+.PHONY: run
+run: build/local
+	@build/local run
+
+# Starts the local cloud and stays: Ctrl-C stops it.
+.PHONY: up
+up: build/local
+	@build/local up
+
+# Invokes a function of the cloud that `make up` runs:
+# make invoke FN=OrderFunction EVENT=events/order-place.json
+.PHONY: invoke
+invoke: build/local
+	@build/local invoke '$(FN)' '$(EVENT)'
+
+# Writes a webhook signed now into events/webhook-signed.json, for the cloud that
+# `make up` runs: make event ORDER=42 TYPE=order.completed STATUS=completed
+.PHONY: event
+event: build/local
+	@build/local event $(if $(ORDER),-order '$(ORDER)') $(if $(TYPE),-type '$(TYPE)') $(if $(STATUS),-status '$(STATUS)')
+
+# The functions' binaries for this machine.
 .PHONY: build
 build: go
 	@for f in $(FUNCTIONS); do $(GO_BUILD) -o build/$$f/bootstrap ./functions/$$f || exit 1; done
+
+.PHONY: build/local
+build/local: build
+	@go build -o build/local ./infra/local
 
 # What `sam build` calls, one for each function of template.yaml.
 .PHONY: build-WebhookFunction build-OrderFunction build-TokenRefreshFunction build-HealthFunction
@@ -20,6 +50,30 @@ build-TokenRefreshFunction: PACKAGE := token
 build-HealthFunction: PACKAGE := health
 build-WebhookFunction build-OrderFunction build-TokenRefreshFunction build-HealthFunction:
 	GOOS=linux GOARCH=arm64 $(GO_BUILD) -o '$(ARTIFACTS_DIR)/bootstrap' ./functions/$(PACKAGE)
+
+# Every test: the packages', and the binaries' through the local cloud, on the
+# embedded DynamoDB and on the real engine.
+.PHONY: test
+test: build dynamodb-local
+	go test -race ./...
+
+# Fetches DynamoDB Local, which needs Java. Without it the tests on it are left out;
+# in CI that is a failure.
+.PHONY: dynamodb-local
+dynamodb-local:
+	@infra/dynamodb-local/fetch || { \
+		echo 'NOT RUN: the tests on DynamoDB Local, the real engine; those on the embedded one are' >&2; \
+		[ "$(CI)" != true ]; }
+
+.PHONY: lint
+lint: go
+	@unformatted=$$(gofmt -l functions shared infra); [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w): $$unformatted" >&2; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+.PHONY: clean
+clean:
+	rm -rf build .local .aws-sam
 
 .PHONY: go
 go:
