@@ -1,0 +1,224 @@
+package g2atest_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
+)
+
+const (
+	payRoute      = "PUT /v1/order/pay/{id}"
+	keyRoute      = "GET /v1/order/key/{id}"
+	productsRoute = "GET /v1/products"
+)
+
+// addFault goes through the control route, as people and scripts do.
+func addFault(t *testing.T, srv *g2atest.Server, fault string) {
+	t.Helper()
+	if got := send(t, srv, "POST", "/_sim/faults", fault); got.status != http.StatusOK {
+		t.Fatalf("fault %s: answer is %d %s", fault, got.status, got.body)
+	}
+}
+
+func TestFaultsOfAPayment(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault   string
+		want    error
+		paid    bool
+		dropped int
+	}{
+		"a status":            {`{"mode":"status","status":503}`, g2a.ErrUnavailable, false, 0},
+		"too many requests":   {`{"mode":"status","status":429,"code":"BR03","retry_after":7}`, g2a.ErrThrottled, false, 0},
+		"a code alone":        {`{"mode":"status","code":"ORD121"}`, g2a.ErrPaymentLimit, false, 0},
+		"another bad gateway": {`{"mode":"status","code":"ORD122"}`, g2a.ErrUnavailable, false, 0},
+		"a delay":             {`{"mode":"delay","delay_ms":1}`, nil, true, 0},
+		"drop before":         {`{"mode":"drop_before"}`, g2a.ErrUnavailable, false, 1},
+		"drop after":          {`{"mode":"drop_after"}`, g2a.ErrUnavailable, true, 1},
+	} {
+		for _, route := range []string{payRoute, "*"} {
+			t.Run(name+", "+route, func(t *testing.T) {
+				srv := g2atest.NewServer(t)
+				c := client(srv)
+				order := createOrder(t, c, plentiful)
+				addFault(t, srv, `{"route":"`+route+`",`+test.fault[1:])
+				_, err := c.PayOrder(t.Context(), order.ID)
+				if !errors.Is(err, test.want) {
+					t.Errorf("error is %v, want %v", err, test.want)
+				}
+				if got := record(t, srv, order.ID); got.Paid != test.paid || (got.Charges == 1) != test.paid {
+					t.Errorf("record is %+v, want paid %v", got, test.paid)
+				}
+				if got := srv.Simulator.Stats().Routes[payRoute]; got.Dropped != test.dropped || got.Calls != 1 {
+					t.Errorf("stats are %+v, want one call and %d dropped", got, test.dropped)
+				}
+				details, err := c.OrderDetails(t.Context(), order.ID)
+				if err != nil || (details.Status == g2a.OrderComplete) != test.paid {
+					t.Errorf("details afterwards are %v (%v), want paid %v", details, err, test.paid)
+				}
+			})
+		}
+	}
+}
+
+func TestKeyWhoseAnswerIsLostIsGone(t *testing.T) {
+	srv := g2atest.NewServer(t)
+	c := client(srv)
+	order := createOrder(t, c, plentiful)
+	payOrder(t, c, order.ID)
+	addFault(t, srv, `{"route":"`+keyRoute+`","mode":"drop_after"}`)
+	if _, err := c.OrderKey(t.Context(), order.ID); !errors.Is(err, g2a.ErrUnavailable) {
+		t.Errorf("error is %v, want ErrUnavailable", err)
+	}
+	if _, err := c.OrderKey(t.Context(), order.ID); !errors.Is(err, g2a.ErrKeyAlreadyDownloaded) {
+		t.Errorf("error is %v, want ErrKeyAlreadyDownloaded", err)
+	}
+}
+
+func TestStatusFaultAnswersAsG2A(t *testing.T) {
+	srv := g2atest.NewServer(t)
+	for name, test := range map[string]struct {
+		fault, retryAfter, code string
+		status                  int
+	}{
+		"all given":           {`"status":429,"code":"BR03","retry_after":7`, "7", "BR03", 429},
+		"seconds as a text":   {`"status":429,"code":"BR03","retry_after":"7"`, "7", "BR03", 429},
+		"status alone":        {`"status":500`, "", "", 500},
+		"code alone":          {`"code":"ORD112"`, "", "ORD112", 403},
+		"a status of its own": {`"status":400,"code":"AUTH01"`, "", "AUTH01", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addFault(t, srv, `{"route":"`+productsRoute+`","mode":"status",`+test.fault+`}`)
+			got := send(t, srv, "GET", "/v1/products", "", credentials(srv))
+			got.wantFailure(t, test.status, test.code)
+			if after := got.header.Get("Retry-After"); after != test.retryAfter {
+				t.Errorf("Retry-After is %q, want %q", after, test.retryAfter)
+			}
+		})
+	}
+}
+
+func TestFaultsStandInQueues(t *testing.T) {
+	srv := g2atest.NewServer(t)
+	for _, fault := range []string{
+		`{"route":"*","mode":"status","status":500,"count":2}`,
+		`{"route":"` + productsRoute + `","mode":"status","status":501,"count":2}`,
+		`{"route":"*","mode":"status","status":502}`,
+		`{"route":"` + productsRoute + `","mode":"status","status":503}`,
+	} {
+		addFault(t, srv, fault)
+	}
+	token := "/v1/token"
+	for i, step := range []struct {
+		path string
+		want int
+	}{
+		{"/v1/products", 501}, {token, 500}, {"/v1/products", 501}, {"/v1/products", 503}, {"/v1/products", 500},
+		{"/v1/products", 502}, {"/v1/products", 200}, {token, 200},
+	} {
+		if got := send(t, srv, "GET", step.path, "", credentials(srv)); got.status != step.want {
+			t.Errorf("call %d, %s: status is %d, want %d", i+1, step.path, got.status, step.want)
+		}
+	}
+}
+
+func TestFaultsMeetNoOtherRoutes(t *testing.T) {
+	srv := g2atest.NewServer(t)
+	addFault(t, srv, `{"route":"*","mode":"status","status":500}`)
+	if got := send(t, srv, "GET", "/_sim/stats", ""); got.status != http.StatusOK {
+		t.Errorf("control route: status is %d, want 200", got.status)
+	}
+	if got := send(t, srv, "GET", "/nothing", ""); got.status != http.StatusNotFound {
+		t.Errorf("unknown path: status is %d, want 404", got.status)
+	}
+	addFault(t, srv, `{"route":"GET /integration-api/v1/token","mode":"status","status":501}`)
+	if got := send(t, srv, "GET", "/v1/token", "", credentials(srv)); got.status != http.StatusInternalServerError {
+		t.Errorf("the other base path: status is %d, want the 500 of *", got.status)
+	}
+}
+
+func TestManyUseUpAFaultsCount(t *testing.T) {
+	srv := g2atest.NewServer(t)
+	addFault(t, srv, `{"route":"`+productsRoute+`","mode":"status","code":"BR02","count":63}`)
+	c := client(srv)
+	wantOne(t, allAtOnce(func() error { _, err := c.Products(t.Context(), g2a.ProductQuery{}); return err }), g2a.ErrInvalidRequest)
+}
+
+func TestBadFaultIsRefused(t *testing.T) {
+	srv := g2atest.NewServer(t)
+	for name, test := range map[string]struct{ fault, want string }{
+		"no route":             {`{"mode":"delay","delay_ms":1}`, `route: "" is not one of`},
+		"unknown route":        {`{"route":"GET /v1/order","mode":"delay","delay_ms":1}`, `route: "GET /v1/order" is not one of`},
+		"control route":        {`{"route":"GET /_sim/stats","mode":"delay","delay_ms":1}`, "route: "},
+		"no mode":              {`{"route":"*"}`, `mode: "" is not status, delay, drop_before, drop_after`},
+		"unknown mode":         {`{"route":"*","mode":"explode"}`, `mode: "explode" is not`},
+		"unknown field":        {`{"route":"*","mode":"drop_after","delay":1}`, `unknown field "delay"`},
+		"no status":            {`{"route":"*","mode":"status"}`, "status: is missing"},
+		"unknown code alone":   {`{"route":"*","mode":"status","code":"X"}`, "status: is missing"},
+		"status out of range":  {`{"route":"*","mode":"status","status":99}`, "status: 99 is not from 200 to 599"},
+		"status without mode":  {`{"route":"*","mode":"drop_after","status":500}`, "belong to mode status"},
+		"no delay":             {`{"route":"*","mode":"delay"}`, "delay_ms: is missing"},
+		"negative delay":       {`{"route":"*","mode":"delay","delay_ms":-1}`, "delay_ms: is not from 0 to 600000"},
+		"endless delay":        {`{"route":"*","mode":"delay","delay_ms":600001}`, "delay_ms: is not from 0 to 600000"},
+		"negative count":       {`{"route":"*","mode":"drop_after","count":-1}`, "count: is not from 1 to 1000000"},
+		"negative retry after": {`{"route":"*","mode":"status","status":429,"retry_after":-1}`, "retry_after: is not a whole number"},
+		"broken retry after":   {`{"route":"*","mode":"status","status":429,"retry_after":1.5}`, "retry_after: is not a whole number"},
+		"count is a text":      {`{"route":"*","mode":"drop_after","count":"1"}`, "not understood"},
+		"not JSON":             {`route`, "not understood"},
+		"empty":                {``, "not understood"},
+		"two objects":          {`{"route":"*","mode":"drop_after"}{}`, "more than one JSON object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := send(t, srv, "POST", "/_sim/faults", test.fault)
+			got.wantFailure(t, http.StatusBadRequest, "")
+			if plain := strings.ReplaceAll(got.body, `\"`, `"`); !strings.Contains(plain, test.want) {
+				t.Errorf("answer is %s, want one with %q", got.body, test.want)
+			}
+		})
+	}
+	if got := send(t, srv, "GET", "/v1/products", "", credentials(srv)); got.status != http.StatusOK {
+		t.Errorf("a refused fault came about: status is %d", got.status)
+	}
+}
+
+// TestDelayHoldsTheCallUp runs on a clock that stands still but for the delay.
+func TestDelayHoldsTheCallUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		patience time.Duration // of the client
+		want     time.Duration
+	}{
+		"until it is over":          {time.Hour, 90 * time.Second},
+		"until the client gives up": {time.Second, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				simulator, err := g2atest.New(g2atest.Options{Credentials: testCredentials})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := simulator.AddFault(g2atest.Fault{Route: "POST /v1/order", Mode: "delay", DelayMS: 90_000}); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), test.patience)
+				defer cancel()
+				request := httptest.NewRequestWithContext(ctx, "POST", "/v1/order", strings.NewReader(`{"product_id":"`+plentiful+`"}`))
+				request.Header.Set("Authorization", testCredentials.Hash.Reveal()+", "+testCredentials.Key.Reveal())
+				started := time.Now()
+				simulator.ServeHTTP(httptest.NewRecorder(), request)
+				if took := time.Since(started); took != test.want {
+					t.Errorf("it took %v, want %v", took, test.want)
+				}
+				if created := simulator.Stats().OrdersCreated; created != 1 {
+					t.Errorf("%d orders were created, want 1", created)
+				}
+			})
+		})
+	}
+}
