@@ -14,10 +14,10 @@ const probeTimeout = 800 * time.Millisecond
 
 // report is what the probes found. It is also the answer's JSON.
 type report struct {
-	Status       string           `json:"status"`     // ok or failing
-	CheckedAt    int64            `json:"checked_at"` // unix seconds
-	Dependencies map[string]check `json:"dependencies"`
-	TokenTTL     int64            `json:"token_ttl_seconds"`
+	Status       string           `json:"status"`            // ok or failing
+	CheckedAt    int64            `json:"checked_at"`        // unix seconds
+	Dependencies map[string]check `json:"dependencies"`      // token: one for G2A can be had; store: its tables answer
+	TokenTTL     int64            `json:"token_ttl_seconds"` // 0 without a token
 }
 
 // check is one dependency's.
@@ -43,20 +43,20 @@ type prober struct {
 // heed its context is left behind.
 func (p prober) probe(ctx context.Context) report {
 	var token g2a.Token // read only after its probe has answered
-	g2aDone := p.start(ctx, func(ctx context.Context) (err error) {
+	tokenDone := p.start(ctx, func(ctx context.Context) (err error) {
 		token, err = p.tokens.Token(ctx)
 		return err
 	})
 	storeDone := p.start(ctx, p.pingStore)
 	r := report{Status: ok, CheckedAt: p.clock().Unix(), Dependencies: map[string]check{}}
-	for name, done := range map[string]<-chan check{"g2a": g2aDone, "store": storeDone} {
+	for name, done := range map[string]<-chan check{"token": tokenDone, "store": storeDone} {
 		found := <-done
 		if found.Status != ok {
 			r.Status = failing
 		}
 		r.Dependencies[name] = found
 	}
-	if r.Dependencies["g2a"].Status == ok {
+	if r.Dependencies["token"].Status == ok {
 		r.TokenTTL = int64(token.TTL(p.clock()) / time.Second)
 	}
 	return r

@@ -18,11 +18,13 @@ import (
 )
 
 func main() {
-	environment := function.MustReadEnvironment(os.Stdout)
-	log := telemetry.NewLogger(os.Stdout)
+	log := function.NewLogger(os.Stdout)
+	environment := function.MustReadEnvironment(log)
 	metrics := telemetry.Metrics{Writer: os.Stdout, Clock: time.Now}
+	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
+	credentials.Log = log
 	market := g2a.New(environment.G2A, g2a.Options{
-		Credentials: secrets.New(environment.SecretsManager(), environment.SecretID, time.Now),
+		Credentials: credentials,
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
 	})
 	lambda.Start(handler{
@@ -33,6 +35,7 @@ func main() {
 			Clock:            time.Now,
 			Log:              log,
 		},
+		clock:   time.Now,
 		log:     log,
 		metrics: metrics,
 	})

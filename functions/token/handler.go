@@ -31,15 +31,14 @@ type handler struct {
 func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx = function.Correlate(ctx)
 	if err := function.CheckEvent(payload); err != nil {
-		h.log.WarnContext(ctx, "no token event", "error", err.Error())
 		return nil, err
 	}
 	token, err := h.tokens.Token(ctx)
 	if err != nil {
-		err = function.Fail(err)
-		h.log.ErrorContext(ctx, "no token", "error", err.Error(), "correlation_id", g2a.CorrelationID(ctx))
+		failure := function.Fail(err)
+		h.log.ErrorContext(ctx, "no token", "error_name", failure.Type, "error", failure.Message, "correlation_id", g2a.CorrelationID(ctx))
 		h.metrics.Count("TokenError", telemetry.Dimension{})
-		return nil, err
+		return nil, failure
 	}
 	out := output{
 		Version: token.Version, TokenExpiresAt: token.ExpiresAt.Unix(),

@@ -17,10 +17,11 @@ import (
 )
 
 func main() {
-	environment := function.MustReadEnvironment(os.Stdout)
-	log := telemetry.NewLogger(os.Stdout)
+	log := function.NewLogger(os.Stdout)
+	environment := function.MustReadEnvironment(log)
 	metrics := telemetry.Metrics{Writer: os.Stdout, Clock: time.Now}
 	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
+	credentials.Log = log
 	client := g2a.New(environment.G2A, g2a.Options{
 		Credentials: credentials,
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},

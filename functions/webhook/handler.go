@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -21,8 +21,6 @@ const (
 	// answerReserve is left of the function's time for the answer itself, so that a
 	// store that hangs ends in an answer and not in a function that is killed.
 	answerReserve = time.Second
-	// retryAfter is when G2A may try again, in seconds, after a 503.
-	retryAfter = "5"
 )
 
 // hashSource gives the API hashes that webhooks may be signed with.
@@ -56,28 +54,6 @@ func newHandler(webhooks endpoint) http.Handler {
 	return mux
 }
 
-// answer is a status and what becomes the JSON body.
-type answer struct {
-	status int
-	body   any
-}
-
-// The bodies of errors: a sender whose signature is bad is told nothing else, so
-// that a forger learns nothing.
-func refusal(status int, text string) answer {
-	return answer{status, map[string]string{"error": text}}
-}
-
-func (a answer) write(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if a.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", retryAfter)
-	}
-	w.WriteHeader(a.status)
-	_ = json.NewEncoder(w).Encode(a.body) // the gateway has gone: nobody to tell
-}
-
 // ServeHTTP implements http.Handler.
 func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
@@ -86,91 +62,114 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerReserve))
 		defer cancel()
 	}
-	body, refused := readBody(w, r)
-	if refused != nil {
-		e.reject(ctx, refused.status, "not a webhook")
-		refused.write(w)
-		return
-	}
-	e.take(ctx, r.Header, body).write(w)
-}
-
-// readBody reads the raw bytes, which are what is signed.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
-		refused := refusal(http.StatusUnsupportedMediaType, "Content-Type must be application/json")
-		return nil, &refused
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	outcome, event, err := e.take(ctx, w, r)
 	if err != nil {
-		refused := refusal(http.StatusRequestEntityTooLarge, "body is longer than 256 KiB")
-		return nil, &refused
-	}
-	return body, nil
-}
-
-// take verifies a webhook and gives it to the inbox.
-func (e endpoint) take(ctx context.Context, header http.Header, body []byte) answer {
-	event, err := e.verify(ctx, header, body)
-	switch {
-	case errors.Is(err, errHashes):
-		e.log.ErrorContext(ctx, "webhook not verified", "error", err.Error())
-		e.metrics.Count("WebhookUnavailable", telemetry.Dimension{})
-		return refusal(http.StatusServiceUnavailable, "try again later")
-	case errors.Is(err, g2a.ErrEventMalformed):
-		e.reject(ctx, http.StatusBadRequest, err.Error())
-		return refusal(http.StatusBadRequest, err.Error())
-	case err != nil:
-		return e.unauthorized(ctx, err)
-	}
-	outcome, err := e.inbox.Receive(ctx, event, body)
-	switch {
-	case errors.Is(err, inbox.ErrNonceReused):
-		return e.unauthorized(ctx, err)
-	case err != nil:
-		e.log.ErrorContext(ctx, "webhook not stored", append(about(ctx, event), "error", err.Error())...)
-		e.metrics.Count("WebhookUnavailable", telemetry.Dimension{})
-		return refusal(http.StatusServiceUnavailable, "try again later")
+		e.refuse(ctx, event, err).write(w)
+		return
 	}
 	e.log.InfoContext(ctx, "webhook", append(about(ctx, event), "result", string(outcome))...)
 	e.metrics.Count("WebhookResult", telemetry.Dimension{Name: "result", Value: string(outcome)})
-	return answer{http.StatusOK, map[string]string{"result": string(outcome)}}
+	answer{http.StatusOK, map[string]string{"result": string(outcome)}}.write(w)
 }
 
-// errHashes is around the errors of a hashSource.
-var errHashes = errors.New("reading the API hashes")
+// take reads a webhook, verifies it and gives it to the inbox. With an error, the
+// event is the zero one unless it is verified.
+func (e endpoint) take(ctx context.Context, w http.ResponseWriter, r *http.Request) (inbox.Outcome, g2a.Event, error) {
+	body, err := readBody(w, r)
+	if err != nil {
+		return "", g2a.Event{}, err
+	}
+	event, err := e.verify(ctx, r.Header, body)
+	if err != nil {
+		return "", g2a.Event{}, err
+	}
+	outcome, err := e.inbox.Receive(ctx, event, body)
+	return outcome, event, err
+}
+
+var (
+	errMediaType = errors.New("Content-Type is not application/json")
+	errTooLong   = errors.New("body is longer than 256 KiB")
+)
+
+// readBody reads the raw bytes, which are what is signed.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+		return nil, errMediaType
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, errTooLong
+	}
+	return body, nil
+}
 
 // verify checks the signature against the hashes that are known, and once more
 // against fresh ones: the credentials may have been rotated a moment ago.
 func (e endpoint) verify(ctx context.Context, header http.Header, body []byte) (g2a.Event, error) {
 	hashes, err := e.hashes.Hashes(ctx)
 	if err != nil {
-		return g2a.Event{}, errors.Join(errHashes, err)
+		return g2a.Event{}, fmt.Errorf("reading the API hashes: %w", err)
 	}
 	event, err := g2a.VerifyWebhook(body, header, hashes, e.clock())
 	if !errors.Is(err, g2a.ErrSignatureWrong) {
 		return event, err
 	}
 	if hashes, err = e.hashes.RefreshedHashes(ctx); err != nil {
-		return g2a.Event{}, errors.Join(errHashes, err)
+		return g2a.Event{}, fmt.Errorf("reading the API hashes anew: %w", err)
 	}
 	return g2a.VerifyWebhook(body, header, hashes, e.clock())
 }
 
-func (e endpoint) unauthorized(ctx context.Context, why error) answer {
-	e.reject(ctx, http.StatusUnauthorized, why.Error())
-	return refusal(http.StatusUnauthorized, "unauthorized")
+// refusals are the answers to webhooks that are at fault themselves. The reason
+// stands in the metric and is one of these few: what a sender can vary, such as the
+// field that is malformed, is for the log alone.
+var refusals = []struct {
+	err    error
+	status int
+	reason string
+}{
+	{errMediaType, http.StatusUnsupportedMediaType, "content_type"},
+	{errTooLong, http.StatusRequestEntityTooLarge, "body_too_long"},
+	{g2a.ErrEventMalformed, http.StatusBadRequest, "event_malformed"},
+	{g2a.ErrSignatureAbsent, http.StatusUnauthorized, "signature_absent"},
+	{g2a.ErrSignatureMalformed, http.StatusUnauthorized, "signature_malformed"},
+	{g2a.ErrSignatureWrong, http.StatusUnauthorized, "signature_wrong"},
+	{g2a.ErrTimestampAbsent, http.StatusUnauthorized, "timestamp_absent"},
+	{g2a.ErrTimestampMalformed, http.StatusUnauthorized, "timestamp_malformed"},
+	{g2a.ErrTimestampStale, http.StatusUnauthorized, "timestamp_stale"},
+	{g2a.ErrTimestampAhead, http.StatusUnauthorized, "timestamp_ahead"},
+	{g2a.ErrNonceAbsent, http.StatusUnauthorized, "nonce_absent"},
+	{g2a.ErrNonceMalformed, http.StatusUnauthorized, "nonce_malformed"},
+	{inbox.ErrNonceReused, http.StatusUnauthorized, "nonce_reused"},
 }
 
-func (e endpoint) reject(ctx context.Context, status int, why string) {
-	e.log.WarnContext(ctx, "webhook refused", "status", status, "reason", why, "correlation_id", g2a.CorrelationID(ctx))
-	e.metrics.Count("WebhookRejected", telemetry.Dimension{Name: "reason", Value: why})
-}
-
-// about is what the log says of an event that is verified.
-func about(ctx context.Context, event g2a.Event) []any {
-	return []any{
-		"event_id", event.ID, "g2a_order_id", event.OrderID, "type", string(event.Type), "order_status", string(event.Status),
-		"correlation_id", g2a.CorrelationID(ctx),
+// refuse gives the answer to a webhook that was not taken. An error that is not the
+// webhook's own is one of the store or the secret: G2A is to send it again.
+func (e endpoint) refuse(ctx context.Context, event g2a.Event, err error) answer {
+	attributes := append(about(ctx, event), "error", err.Error())
+	for _, refusal := range refusals {
+		if !errors.Is(err, refusal.err) {
+			continue
+		}
+		e.log.WarnContext(ctx, "webhook refused", append(attributes, "status", refusal.status, "reason", refusal.reason)...)
+		e.metrics.Count("WebhookRejected", telemetry.Dimension{Name: "reason", Value: refusal.reason})
+		if refusal.status == http.StatusUnauthorized {
+			return failure(refusal.status, "unauthorized") // and nothing that a forger could learn from
+		}
+		return failure(refusal.status, err.Error())
 	}
+	e.log.ErrorContext(ctx, "webhook not taken", attributes...)
+	e.metrics.Count("WebhookUnavailable", telemetry.Dimension{})
+	return failure(http.StatusServiceUnavailable, "try again later")
+}
+
+// about is what the log says of a webhook: of its event only once it is verified.
+func about(ctx context.Context, event g2a.Event) []any {
+	attributes := []any{"correlation_id", g2a.CorrelationID(ctx)}
+	if event.ID == "" {
+		return attributes
+	}
+	return append(attributes,
+		"event_id", event.ID, "g2a_order_id", event.OrderID, "type", string(event.Type), "order_status", string(event.Status))
 }

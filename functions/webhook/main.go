@@ -15,15 +15,18 @@ import (
 )
 
 func main() {
-	environment := function.MustReadEnvironment(os.Stdout)
+	log := function.NewLogger(os.Stdout)
+	environment := function.MustReadEnvironment(log)
+	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
+	credentials.Log = log
 	lambda.Start(newGateway(newHandler(endpoint{
-		hashes: secrets.New(environment.SecretsManager(), environment.SecretID, time.Now),
+		hashes: credentials,
 		inbox: &inbox.Inbox{
 			Store: store.Inbox{DB: environment.DynamoDB(), StateTable: environment.StateTable, OrdersTable: environment.OrdersTable},
 			Clock: time.Now,
 		},
 		clock:   time.Now,
-		log:     telemetry.NewLogger(os.Stdout),
+		log:     log,
 		metrics: telemetry.Metrics{Writer: os.Stdout, Clock: time.Now},
 	})))
 }

@@ -6,7 +6,7 @@ package function
 import (
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
-	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
 // Time-outs of one attempt of a call to AWS. The SDK makes three attempts, and its
@@ -109,10 +108,10 @@ func (r *reader) endpoint(name string) *string {
 
 // MustReadEnvironment is ReadEnvironment for a main function: what is wrong is one
 // line of the log, and the process ends.
-func MustReadEnvironment(log io.Writer) Environment {
+func MustReadEnvironment(log *slog.Logger) Environment {
 	environment, err := ReadEnvironment(os.LookupEnv)
 	if err != nil {
-		telemetry.NewLogger(log).Error("the function cannot start", "error", oneLine(err))
+		log.Error("the function cannot start", "error", oneLine(err))
 		os.Exit(1)
 	}
 	return environment

@@ -29,14 +29,15 @@ const (
 	InternalError = "InternalError" // a defect, or a record that is damaged
 )
 
-// Fail makes of an error the one that the caller of the function sees, with its name
-// and one line that says what happened.
-func Fail(err error) error {
-	return messages.InvokeResponse_Error{Type: nameOf(err), Message: oneLine(err)}
+// Fail makes of an error the one that the caller of the function sees: its Type is
+// the name, its Message one line that says what happened. Its Error method is Go
+// syntax, and not for the log.
+func Fail(err error) messages.InvokeResponse_Error {
+	return FailAs(nameOf(err), err)
 }
 
 // FailAs is Fail with a name that is known.
-func FailAs(name string, err error) error {
+func FailAs(name string, err error) messages.InvokeResponse_Error {
 	return messages.InvokeResponse_Error{Type: name, Message: oneLine(err)}
 }
 

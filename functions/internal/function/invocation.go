@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
@@ -13,17 +16,23 @@ import (
 // header: "Root=1-...;Parent=...;Sampled=1".
 const traceHeader = "x-amzn-trace-id"
 
+// rootPattern is what X-Ray's roots look like. Another one comes from outside.
+var rootPattern = regexp.MustCompile(`^1-[0-9a-f]{8}-[0-9a-f]{24}$`)
+
 // Correlate gives an invocation its correlation id: the root of its trace, which all
-// invocations of one workflow's execution share. A log line, a call at G2A and a
-// trace are found by the same id.
+// invocations of one workflow's execution share, or else Lambda's id of the
+// invocation. A log line, a call at G2A and a trace are found by the same id.
 func Correlate(ctx context.Context) context.Context {
 	header, _ := ctx.Value(traceHeader).(string)
 	for part := range strings.SplitSeq(header, ";") {
-		if root, found := strings.CutPrefix(strings.TrimSpace(part), "Root="); found {
+		if root, found := strings.CutPrefix(strings.TrimSpace(part), "Root="); found && rootPattern.MatchString(root) {
 			return g2a.WithCorrelationID(ctx, root)
 		}
 	}
-	return ctx // each call at G2A then makes its own
+	if lambda, found := lambdacontext.FromContext(ctx); found {
+		return g2a.WithCorrelationID(ctx, lambda.AwsRequestID)
+	}
+	return ctx
 }
 
 // CheckEvent gives an InvalidEvent when the payload is no JSON object.
