@@ -1,0 +1,95 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	minidyn "github.com/truora/minidyn/server"
+
+	"github.com/g2a-lambda/g2a-lambda/infra/local/lambda"
+	"github.com/g2a-lambda/g2a-lambda/infra/local/template"
+)
+
+// tableTimeout is how long an engine may take to answer or to make a table.
+const tableTimeout = 10 * time.Second
+
+// startDynamoDB starts an engine, unless there is one already, and makes the
+// template's tables in it.
+func (c *Cloud) startDynamoDB(ctx context.Context) error {
+	engine := "in memory"
+	if c.options.DynamoDBEndpoint != "" {
+		c.addresses.DynamoDB = strings.TrimSuffix(c.options.DynamoDBEndpoint, "/")
+		engine = "DYNAMODB_ENDPOINT"
+		if err := answers(ctx, http.DefaultClient, c.addresses.DynamoDB); err != nil {
+			return fmt.Errorf("DYNAMODB_ENDPOINT: %w", err)
+		}
+	} else {
+		c.serve(c.addresses.DynamoDB, minidyn.NewServer(), (*http.Server).Serve)
+	}
+	db := c.DynamoDB()
+	for _, t := range c.stack.Tables {
+		if err := createTable(ctx, db, t); err != nil {
+			return fmt.Errorf("table %s at %s: %w", t.Name, c.addresses.DynamoDB, err)
+		}
+		c.options.Log.Printf("table       %s at %s (%s)", t.Name, c.addresses.DynamoDB, engine)
+	}
+	return nil
+}
+
+// DynamoDB makes a client of the cloud's DynamoDB, with the functions' own
+// credentials.
+func (c *Cloud) DynamoDB() *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region:           template.Region,
+		BaseEndpoint:     &c.addresses.DynamoDB,
+		Credentials:      credentials.NewStaticCredentialsProvider(lambda.AccessKeyID, lambda.SecretAccessKey, lambda.SessionToken),
+		RetryMaxAttempts: 1,
+	})
+}
+
+// createTable makes a table, or takes the one that is there if its keys are the
+// same. Time to live, streams and recovery are left out: the engine in memory has
+// none of them, and no function depends on them.
+func createTable(ctx context.Context, db *dynamodb.Client, t template.Table) error {
+	ctx, cancel := context.WithTimeout(ctx, tableTimeout)
+	defer cancel()
+	in := &dynamodb.CreateTableInput{TableName: &t.Name, BillingMode: types.BillingModePayPerRequest}
+	for _, a := range t.Attributes {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
+			AttributeName: aws.String(a.Name), AttributeType: types.ScalarAttributeType(a.Type),
+		})
+	}
+	for _, k := range t.Keys {
+		in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: aws.String(k.Attribute), KeyType: types.KeyType(k.Type)})
+	}
+	_, err := db.CreateTable(ctx, in)
+	exists := new(types.ResourceInUseException)
+	if err != nil && !errors.As(err, &exists) {
+		return err
+	}
+	found, err := db.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.Name})
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(keysOf(found.Table.KeySchema), keysOf(in.KeySchema)) {
+		return fmt.Errorf("there is one with other keys: %v, not %v", keysOf(found.Table.KeySchema), keysOf(in.KeySchema))
+	}
+	return nil
+}
+
+func keysOf(schema []types.KeySchemaElement) []string {
+	var keys []string
+	for _, k := range schema {
+		keys = append(keys, aws.ToString(k.AttributeName)+" "+string(k.KeyType))
+	}
+	return keys
+}

@@ -1,0 +1,69 @@
+package cloud
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	smithyrand "github.com/aws/smithy-go/rand"
+
+	"github.com/g2a-lambda/g2a-lambda/infra/local/lambda"
+	"github.com/g2a-lambda/g2a-lambda/infra/local/template"
+)
+
+// startSchedules calls the functions on their schedules until Close. As on AWS, the
+// first call comes after one period.
+func (c *Cloud) startSchedules(context.Context) error {
+	if !c.options.Schedules {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	for _, f := range c.stack.Functions {
+		for _, s := range f.Schedules {
+			done.Go(func() { c.keepSchedule(ctx, f, s) })
+			c.options.Log.Printf("schedule    %s every %s", f.LogicalID, s.Every)
+		}
+	}
+	c.closers = append(c.closers, func() {
+		cancel()
+		done.Wait()
+	})
+	return nil
+}
+
+func (c *Cloud) keepSchedule(ctx context.Context, f template.Function, s template.Schedule) {
+	ticker := time.NewTicker(s.Every)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			if err := c.functions.InvokeAsync(f.LogicalID, lambda.Invocation{Payload: scheduledEvent(f, s, now)}); err != nil {
+				c.options.Log.Printf("schedule %s of %s: %v", s.Name, f.LogicalID, err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// scheduledEvent is what EventBridge sends. SAM names the rule after the function
+// and the event.
+func scheduledEvent(f template.Function, s template.Schedule, now time.Time) []byte {
+	id, _ := smithyrand.NewUUID(rand.Reader).GetUUID() // fails when rand.Reader does: never
+	event, _ := json.Marshal(map[string]any{           // texts only: cannot fail
+		"version":     "0",
+		"id":          id,
+		"detail-type": "Scheduled Event",
+		"source":      "aws.events",
+		"account":     template.AccountID,
+		"time":        now.UTC().Format(time.RFC3339),
+		"region":      template.Region,
+		"resources":   []string{fmt.Sprintf("arn:aws:events:%s:%s:rule/%s%s", template.Region, template.AccountID, f.LogicalID, s.Name)},
+		"detail":      map[string]any{},
+	})
+	return event
+}

@@ -1,0 +1,72 @@
+package template
+
+import "strings"
+
+// The types of the resources that run here.
+const (
+	typeFunction     = "AWS::Serverless::Function"
+	typeHTTPAPI      = "AWS::Serverless::HttpApi"
+	typeStateMachine = "AWS::Serverless::StateMachine"
+	typeTable        = "AWS::DynamoDB::Table"
+	typeSecret       = "AWS::SecretsManager::Secret" // #nosec G101 -- the name of a type
+)
+
+// properties are the fields of a mapping that the local cloud knows: those it
+// reads, and those that may be there and have no meaning here, because there are no
+// permissions, no encryption, no alarms, no deployments and no quotas. Any other
+// field is an error.
+type properties struct{ read, inert []string }
+
+var (
+	resourceFields = properties{
+		read:  []string{"Type", "Properties"},
+		inert: []string{"DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata"},
+	}
+	globalFields = properties{read: []string{"Function"}}
+
+	functionFields = properties{
+		read: []string{"FunctionName", "CodeUri", "Handler", "Runtime", "Timeout", "MemorySize", "LoggingConfig", "Environment", "Events"},
+		inert: []string{"Description", "Architectures", "Tracing", "Policies", "Role", "PermissionsBoundary", "Tags", "PropagateTags", "KmsKeyArn",
+			"AutoPublishAlias", "DeploymentPreference", "DeadLetterQueue", "EventInvokeConfig",
+			"ReservedConcurrentExecutions"}, // the local cloud has one limit for all functions
+	}
+	loggingFields     = properties{read: []string{"LogFormat", "LogGroup"}, inert: []string{"ApplicationLogLevel", "SystemLogLevel"}}
+	environmentFields = properties{read: []string{"Variables"}}
+	eventFields       = properties{read: []string{"Type", "Properties"}}
+	httpEventFields   = properties{read: []string{"ApiId", "Method", "Path", "PayloadFormatVersion", "TimeoutInMillis"}}
+	scheduleFields    = properties{read: []string{"Schedule", "Enabled"}, inert: []string{"Name", "Description", "RetryPolicy", "DeadLetterConfig"}}
+
+	httpAPIFields = properties{
+		inert: []string{"Name", "Description", "Tags", "PropagateTags", "AccessLogSettings", "DefaultRouteSettings", "RouteSettings", "FailOnWarnings"},
+	}
+	tableFields = properties{
+		read: []string{"TableName", "AttributeDefinitions", "KeySchema", "TimeToLiveSpecification", "StreamSpecification"},
+		inert: []string{"BillingMode", "SSESpecification", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "TableClass", "Tags",
+			"OnDemandThroughput", "WarmThroughput", "ProvisionedThroughput", "ContributorInsightsSpecification", "ResourcePolicy"},
+	}
+	secretFields       = properties{read: []string{"Name", "Description"}, inert: []string{"GenerateSecretString", "SecretString", "KmsKeyId", "Tags"}}
+	stateMachineFields = properties{
+		read:  []string{"Name", "DefinitionUri", "DefinitionSubstitutions"},
+		inert: []string{"Type", "Tracing", "Logging", "Policies", "Role", "PermissionsBoundary", "Tags", "PropagateTags", "AutoPublishAlias", "DeploymentPreference"},
+	}
+)
+
+// nameProperty is the property that gives a resource its physical name; without
+// one it is the logical id, as with sam local.
+var nameProperty = map[string]string{
+	typeFunction:     "FunctionName",
+	typeTable:        "TableName",
+	typeSecret:       "Name",
+	typeStateMachine: "Name",
+}
+
+// notLocal reports whether resources of a type have no counterpart here, and need
+// none for the functions to run.
+func notLocal(kind string) bool {
+	for _, prefix := range []string{"AWS::Logs::", "AWS::CloudWatch::", "AWS::IAM::", "AWS::SNS::", "AWS::SQS::", "AWS::Pipes::", "AWS::Lambda::Permission"} {
+		if strings.HasPrefix(kind, prefix) {
+			return true
+		}
+	}
+	return false
+}
