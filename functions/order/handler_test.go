@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
+)
+
+const (
+	root       = "1-5759e988-bd862e3fe1be46a994272793"
+	productKey = "AAAAA-BBBBB-CCCCC"
+)
+
+var now = time.Unix(1764000000, 0)
+
+// advance is an advancer of one function.
+type advance func(ctx context.Context, in purchase.Input, owner string) (purchase.Result, error)
+
+func (a advance) Advance(ctx context.Context, in purchase.Input, owner string) (purchase.Result, error) {
+	return a(ctx, in, owner)
+}
+
+// invoked is what one invocation left behind.
+type invoked struct {
+	output  []byte
+	err     error
+	log     map[string]any // its one line
+	metrics map[string]any // its one line
+	text    string         // both, as written
+}
+
+// invoke calls the handler as aws-lambda-go does. Each look at its clock is 70 ms
+// after the one before.
+func invoke(t *testing.T, orders advancer, payload string) invoked {
+	t.Helper()
+	var log, metrics bytes.Buffer
+	ticks := now
+	clock := func() time.Time { ticks = ticks.Add(70 * time.Millisecond); return ticks }
+	h := handler{
+		orders: orders, clock: clock, log: telemetry.NewLogger(&log),
+		metrics: telemetry.Metrics{Writer: &metrics, Clock: func() time.Time { return now }},
+	}
+	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root+";Parent=53995c3f42cd8ad8;Sampled=1") //nolint:staticcheck // aws-lambda-go's key
+	output, err := lambda.NewHandler(h).Invoke(ctx, []byte(payload))
+	return invoked{output, err, object(t, log.Bytes()), object(t, metrics.Bytes()), log.String() + metrics.String()}
+}
+
+func object(t *testing.T, text []byte) (fields map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal(text, &fields); err != nil {
+		t.Fatalf("not one JSON object: %q", text)
+	}
+	return fields
+}
+
+func euros(t *testing.T, amount string) g2a.Money {
+	t.Helper()
+	money, err := g2a.ParseMoney(amount, "EUR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return money
+}
+
+func TestOutput(t *testing.T) {
+	tests := []struct {
+		name   string
+		result purchase.Result
+		want   string
+	}{
+		{
+			"fulfilled", purchase.Result{Ref: "a", Status: purchase.StatusFulfilled, G2AOrderID: "42", Price: euros(t, "4.9")},
+			`{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"4.90","currency":"EUR"}`,
+		},
+		{
+			"waiting", purchase.Result{Ref: "a", Status: purchase.StatusWaiting, G2AOrderID: "42", Price: euros(t, "12"), Wait: 2 * time.Second},
+			`{"order_ref":"a","status":"waiting","g2a_order_id":"42","price":"12.00","currency":"EUR","wait_seconds":2}`,
+		},
+		{
+			"waiting for funds", purchase.Result{Ref: "a", Status: purchase.StatusWaiting, Reason: purchase.ReasonNoFunds, G2AOrderID: "42", Price: euros(t, "0.125"), Wait: time.Minute},
+			`{"order_ref":"a","status":"waiting","reason":"insufficient_funds","g2a_order_id":"42","price":"0.125","currency":"EUR","wait_seconds":60}`,
+		},
+		{
+			"failed before it had a price", purchase.Result{Ref: "a", Status: purchase.StatusFailed, Reason: purchase.ReasonOutOfStock},
+			`{"order_ref":"a","status":"failed","reason":"out_of_stock"}`,
+		},
+		{
+			"free of charge", purchase.Result{Ref: "a", Status: purchase.StatusFulfilled, G2AOrderID: "42", Price: euros(t, "0")},
+			`{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"0.00","currency":"EUR"}`,
+		},
+		{
+			"needs attention", purchase.Result{Ref: "a", Status: purchase.StatusNeedsAttention, Reason: purchase.ReasonKeyLost, G2AOrderID: "42", Price: euros(t, "4.90")},
+			`{"order_ref":"a","status":"needs_attention","reason":"key_lost","g2a_order_id":"42","price":"4.90","currency":"EUR"}`,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := invoke(t, advance(func(context.Context, purchase.Input, string) (purchase.Result, error) { return tt.result, nil }), `{"order_ref":"a"}`)
+			if got.err != nil || string(got.output) != tt.want {
+				t.Errorf("got %s, %v\nwant %s", got.output, got.err, tt.want)
+			}
+			line := map[string]any{
+				"timestamp": got.log["timestamp"], "level": "INFO", "message": "order advanced", "order_ref": "a", "status": string(tt.result.Status),
+				"reason": tt.result.Reason, "g2a_order_id": tt.result.G2AOrderID, "correlation_id": root, "latency_ms": 70.0,
+			}
+			if !reflect.DeepEqual(got.log, line) {
+				t.Errorf("logged %v\nwant %v", got.log, line)
+			}
+			if got.metrics["OrderOutcome"] != 1.0 || got.metrics["outcome"] != string(tt.result.Status) {
+				t.Errorf("metrics %v", got.metrics)
+			}
+		})
+	}
+}
+
+// TestKeyStaysInside takes an order that has its key through the real purchase.
+func TestKeyStaysInside(t *testing.T) {
+	orders := &purchase.Purchaser{Orders: fulfilled{}, Clock: func() time.Time { return now }}
+	got := invoke(t, orders, `{"order_ref":"a"}`)
+	if want := `{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"4.90","currency":"EUR"}`; string(got.output) != want {
+		t.Errorf("got %s, %v\nwant %s", got.output, got.err, want)
+	}
+	if strings.Contains(string(got.output)+got.text, productKey) {
+		t.Errorf("the key has got out: %s\n%s", got.output, got.text)
+	}
+}
+
+// fulfilled is a purchase.Orders with an order at its end, and its key.
+type fulfilled struct{ purchase.Orders }
+
+func (fulfilled) Load(context.Context, string) (purchase.Order, bool, error) {
+	price, err := g2a.ParseMoney("4.90", "EUR")
+	return purchase.Order{
+		Request: purchase.Request{Ref: "a", ProductID: "1"}, Step: purchase.Fulfilled, Version: 9, Price: price,
+		G2AOrderID: "42", Key: g2a.Key{Value: g2a.NewSecret(productKey)},
+	}, true, err
+}
+
+func TestInputReachesThePurchase(t *testing.T) {
+	owners := map[string]bool{}
+	for range 2 {
+		invoke(t, advance(func(ctx context.Context, in purchase.Input, owner string) (purchase.Result, error) {
+			if want := (purchase.Input{Ref: "a", ProductID: "1", MaxPrice: "12.50", Currency: "EUR"}); in != want {
+				t.Errorf("got %+v, want %+v", in, want)
+			}
+			if id := g2a.CorrelationID(ctx); id != root {
+				t.Errorf("correlation id %q, want %q", id, root)
+			}
+			owners[owner] = true
+			return purchase.Result{Ref: "a", Status: purchase.StatusWaiting}, nil
+		}), `{"order_ref":"a","product_id":"1","max_price":"12.50","currency":"EUR"}`)
+	}
+	if len(owners) != 2 || owners[""] {
+		t.Errorf("owners of two invocations: %v", owners)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	rejected := &g2a.Error{Method: "POST", Route: "/order", Status: 401, Code: "AUTH02", Kind: g2a.ErrCredentialsRejected}
+	tests := []struct {
+		name, payload string
+		err           error // of the purchase
+		want          messages.InvokeResponse_Error
+		ref           string // in the log
+	}{
+		{
+			"malformed input", `{"order_ref":"a","price":"1"}`, nil,
+			messages.InvokeResponse_Error{Type: "InvalidOrder", Message: `the order has a field "price", which is not known`}, "",
+		},
+		{
+			"invalid order", `{"order_ref":"a"}`, &purchase.InvalidOrder{Problems: []string{"one", "two"}},
+			messages.InvokeResponse_Error{Type: "InvalidOrder", Message: "invalid order: one; two"}, "a",
+		},
+		{
+			"conflict", `{"order_ref":"a"}`, fmt.Errorf("order a: %w", purchase.ErrConflict),
+			messages.InvokeResponse_Error{Type: "OrderConflict", Message: "order a: the order_ref belongs to another request"}, "a",
+		},
+		{
+			"busy, of joined errors", `{"order_ref":"a"}`, errors.Join(purchase.ErrBusy, purchase.ErrVersionConflict),
+			messages.InvokeResponse_Error{Type: "OrderBusy", Message: "another caller works on the order; the order has changed since it was read"}, "a",
+		},
+		{
+			"store", `{"order_ref":"a"}`, fmt.Errorf("reading order a: %w", store.ErrUnavailable),
+			messages.InvokeResponse_Error{Type: "StoreUnavailable", Message: "reading order a: the store is not available"}, "a",
+		},
+		{
+			"credentials", `{"order_ref":"a"}`, fmt.Errorf("order a: %w", rejected),
+			messages.InvokeResponse_Error{Type: "CredentialsRejected", Message: "order a: POST /order: G2A rejects the credentials (HTTP 401, AUTH02)"}, "a",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := invoke(t, advance(func(context.Context, purchase.Input, string) (purchase.Result, error) {
+				if tt.err == nil {
+					t.Error("the purchase is called")
+				}
+				return purchase.Result{}, tt.err
+			}), tt.payload)
+			if failure, named := got.err.(messages.InvokeResponse_Error); !named || !reflect.DeepEqual(failure, tt.want) { //nolint:errorlint // as aws-lambda-go looks at it
+				t.Errorf("got %#v\nwant %#v", got.err, tt.want)
+			}
+			if got.output != nil {
+				t.Errorf("output %s", got.output)
+			}
+			line := map[string]any{
+				"timestamp": got.log["timestamp"], "level": "ERROR", "message": "order not advanced", "order_ref": tt.ref,
+				"correlation_id": root, "latency_ms": 70.0, "error_name": tt.want.Type, "error": tt.want.Message,
+			}
+			if !reflect.DeepEqual(got.log, line) {
+				t.Errorf("logged %v\nwant %v", got.log, line)
+			}
+			if got.metrics["OrderError"] != 1.0 || got.metrics["error"] != tt.want.Type {
+				t.Errorf("metrics %v", got.metrics)
+			}
+		})
+	}
+}

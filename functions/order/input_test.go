@@ -1,0 +1,52 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestReadInput(t *testing.T) {
+	full := input{OrderRef: "a", ProductID: "1", MaxPrice: "12.50", Currency: "EUR"}
+	tests := []struct {
+		name, payload string
+		want          input
+		fault         string // part of the error; "": none
+	}{
+		{"whole order", `{"order_ref":"a","product_id":"1","max_price":"12.50","currency":"EUR"}`, full, ""},
+		{"in another sequence, with space", " {\n\"currency\":\"EUR\", \"max_price\":\"12.50\",\t\"product_id\":\"1\", \"order_ref\":\"a\" }\n", full, ""},
+		{"order_ref alone", `{"order_ref":"a"}`, input{OrderRef: "a"}, ""},
+		{"null is absent", `{"order_ref":"a","product_id":null}`, input{OrderRef: "a"}, ""},
+		{"nothing in it", `{}`, input{}, ""}, // the purchase tells what is missing
+		{"unknown field", `{"order_ref":"a","maxprice":"1"}`, input{}, `field "maxprice"`},
+		{"name in capitals", `{"order_ref":"a","Max_Price":"1"}`, input{}, `field "Max_Price"`},
+		{"unknown field with an object", `{"comment":{"order_ref":"a"}}`, input{}, `field "comment"`},
+		{"long name is cut short", `{"` + strings.Repeat("x", 5000) + `":1}`, input{}, `field "` + strings.Repeat("x", 40) + `",`},
+		{"price as a number", `{"order_ref":"a","product_id":"1","max_price":12.5,"currency":"EUR"}`, input{}, "max_price is not a text"},
+		{"order_ref as a list", `{"order_ref":["a"]}`, input{}, "order_ref is not a text"},
+		{"product as an object", `{"product_id":{}}`, input{}, "product_id is not a text"},
+		{"currency as a bool", `{"currency":true}`, input{}, "currency is not a text"},
+		{"two prices", `{"order_ref":"a","max_price":"1","max_price":"100"}`, input{}, `two fields "max_price"`},
+		{"two prices, one null", `{"max_price":null,"max_price":"100"}`, input{}, `two fields "max_price"`},
+		{"two objects", `{"order_ref":"a"}{"order_ref":"b"}`, input{}, "not one JSON object"},
+		{"text after it", `{"order_ref":"a"} x`, input{}, "not one JSON object"},
+		{"null", `null`, input{}, "not one JSON object"},
+		{"list", `[{"order_ref":"a"}]`, input{}, "not one JSON object"},
+		{"text", `"a"`, input{}, "not one JSON object"},
+		{"empty", ``, input{}, "not one JSON object"},
+		{"cut short", `{"order_ref":"a"`, input{}, "not one JSON object"},
+		{"comma at the end", `{"order_ref":"a",}`, input{}, "not one JSON object"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := readInput([]byte(tt.payload))
+			switch {
+			case tt.fault == "" && err != nil:
+				t.Errorf("error %v", err)
+			case tt.fault != "" && (err == nil || !strings.Contains(err.Error(), tt.fault)):
+				t.Errorf("error %v, want one with %q", err, tt.fault)
+			case got != tt.want:
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
