@@ -1,6 +1,7 @@
 // Command local is the local cloud: the stack of template.yaml on this machine,
 // with the functions' real binaries, and nothing else to install.
 //
+//	go run ./infra/local run                  takes one order all the way through
 //	go run ./infra/local up                   starts everything and stays
 //	go run ./infra/local invoke FN EVENTFILE  calls a function of a running cloud
 //	go run ./infra/local event [flags]        writes a freshly signed webhook's event
@@ -19,13 +20,14 @@ import (
 	"syscall"
 )
 
-const usage = `usage: local up
+const usage = `usage: local run
+       local up
        local invoke FUNCTION EVENTFILE
        local event [-type T] [-status S] [-order ID] [-event ID] [-o FILE]`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout)
+	err := execute(ctx, os.Args[1:], os.LookupEnv, os.Stdout)
 	stop()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -36,8 +38,8 @@ func main() {
 	}
 }
 
-// run carries a command out. The environment is read here and nowhere else.
-func run(ctx context.Context, args []string, lookup func(string) (string, bool), out io.Writer) error {
+// execute carries a command out. The environment is read here and nowhere else.
+func execute(ctx context.Context, args []string, lookup func(string) (string, bool), out io.Writer) error {
 	if len(args) == 0 {
 		return errors.New(usage)
 	}
@@ -46,6 +48,8 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		return err
 	}
 	switch command, args := args[0], args[1:]; command {
+	case "run":
+		return run(ctx, settings, out)
 	case "up":
 		return up(ctx, settings, out)
 	case "invoke":

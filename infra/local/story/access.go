@@ -23,14 +23,10 @@ import (
 )
 
 // trusting is a client that trusts the simulator's certificate.
-func trusting(ca []byte) (*http.Client, error) {
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return nil, errors.New("the CA of G2A's simulator is no certificate")
-	}
+func trusting(roots *x509.CertPool) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return &http.Client{Transport: transport}, nil
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: transport}
 }
 
 // newMarket is a client of G2A, as the shop has one to browse with.
