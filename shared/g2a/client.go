@@ -295,8 +295,9 @@ func transportFault(err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	if strings.Contains(err.Error(), "malformed") {
-		return errors.New("the answer is not HTTP") // net/http's words repeat what it read
+	text := err.Error()
+	if strings.Contains(text, "malformed") || strings.Contains(text, "transport connection broken") && strings.Contains(text, `"`) {
+		return errors.New("the answer is not HTTP") // net/http quotes what it read
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
