@@ -48,13 +48,15 @@ func (i Inbox) Record(ctx context.Context, d inbox.Delivery) (inbox.Found, bool,
 	return i.write(ctx, i.nonce(d), i.event(d))
 }
 
+// nonce is an update, not a put: every engine gives back what stood in its way.
 func (i Inbox) nonce(d inbox.Delivery) types.TransactWriteItem {
-	nonce := key("NONCE#"+d.Event.Nonce, "NONCE")
-	nonce["event_key"] = text(d.EventKey())
-	nonce["expires_at"] = seconds(d.ReceivedAt.Add(nonceLife))
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: &i.StateTable, Item: nonce,
-		ConditionExpression:                 aws.String("attribute_not_exists(pk)"),
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: &i.StateTable, Key: key("NONCE#"+d.Event.Nonce, "NONCE"),
+		UpdateExpression:    aws.String("SET event_key = :event, expires_at = :expires"),
+		ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		ExpressionAttributeValues: values{
+			":event": text(d.EventKey()), ":expires": seconds(d.ReceivedAt.Add(nonceLife)),
+		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}}
 }
@@ -63,7 +65,6 @@ func (i Inbox) event(d inbox.Delivery) types.TransactWriteItem {
 	event := key("EVENT#"+d.EventKey(), "EVENT")
 	event["status"] = text("done")
 	event["outcome"] = text(string(d.Outcome))
-	event["event_status"] = text(string(d.Event.Status))
 	event["attempts"] = number(1)
 	event["body_sha256"] = text(d.BodySHA256)
 	event["updated_at"] = seconds(d.ReceivedAt)
@@ -76,8 +77,7 @@ func (i Inbox) event(d inbox.Delivery) types.TransactWriteItem {
 	}
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName: &i.StateTable, Item: event,
-		ConditionExpression:                 aws.String("attribute_not_exists(pk)"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	}}
 }
 
@@ -104,27 +104,23 @@ func (i Inbox) write(ctx context.Context, writes ...types.TransactWriteItem) (in
 		return inbox.Found{}, true, nil
 	}
 	const doing = "writing the webhook"
-	found, stopped := inbox.Found{}, false
-	var conflicting bool
-	for place, reason := range cancellation(err) {
-		switch aws.ToString(reason.Code) {
-		case reasonConflict:
-			conflicting = true
-		case reasonCondition:
-			stopped = true
-			if err := note(&found, place, reason.Item); err != nil {
-				return inbox.Found{}, false, unavailable(doing, err)
-			}
-		}
-	}
-	var inProgress *types.TransactionInProgressException
-	switch {
-	case stopped && !conflicting:
-		return found, false, nil
-	case conflicting, errors.As(err, &inProgress):
+	if conflicting(err) {
 		return inbox.Found{}, false, fmt.Errorf("%s: %w: %w: %w", doing, ErrUnavailable, inbox.ErrConflict, err)
 	}
-	return inbox.Found{}, false, unavailable(doing, err)
+	found, stopped := inbox.Found{}, false
+	for place, reason := range cancellation(err) {
+		if aws.ToString(reason.Code) != reasonCondition {
+			continue
+		}
+		stopped = true
+		if err := note(&found, place, reason.Item); err != nil {
+			return inbox.Found{}, false, unavailable(doing, err)
+		}
+	}
+	if !stopped {
+		return inbox.Found{}, false, unavailable(doing, err)
+	}
+	return found, false, nil
 }
 
 // note reads the old item of a write whose condition did not hold.

@@ -32,7 +32,6 @@ type orderItem struct {
 	MaxPrice           string `dynamodbav:"max_price"`
 	Currency           string `dynamodbav:"currency"`
 	Price              string `dynamodbav:"price,omitempty"`
-	PriceCurrency      string `dynamodbav:"price_currency,omitempty"` // where it is not Currency
 	G2AOrderID         string `dynamodbav:"g2a_order_id,omitempty"`
 	LeaseOwner         string `dynamodbav:"lease_owner,omitempty"`
 	LeaseUntil         int64  `dynamodbav:"lease_until,omitempty"`
@@ -50,16 +49,13 @@ const orderSK = "ORDER"
 // Load implements purchase.Orders.
 func (s Orders) Load(ctx context.Context, ref string) (purchase.Order, bool, error) {
 	var record orderItem
-	found, err := get(ctx, s.DB, s.Table, key(orderPK(ref), orderSK), &record)
-	if err != nil {
-		return purchase.Order{}, false, unavailable("reading the order", err)
-	}
-	if !found {
-		return purchase.Order{}, false, nil
+	found, err := get(ctx, s.DB, s.Table, key(orderPK(ref), orderSK), "reading the order "+ref, &record)
+	if err != nil || !found {
+		return purchase.Order{}, false, err
 	}
 	o, err := record.order(ref)
 	if err != nil {
-		return purchase.Order{}, false, fmt.Errorf("the record of order %s is damaged: %w", ref, err)
+		return purchase.Order{}, false, fmt.Errorf("reading the order %s: the item is damaged: %w", ref, err)
 	}
 	return o, true, nil
 }
@@ -94,29 +90,44 @@ func (s Orders) SaveLinked(ctx context.Context, o purchase.Order) error {
 		UpdateExpression:          aws.String("SET order_ref = :ref, updated_at = :now"),
 		ExpressionAttributeValues: values{":ref": text(o.Ref), ":now": seconds(o.UpdatedAt)},
 	}
-	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-		TransactItems: []types.TransactWriteItem{{Put: put}, {Update: link}},
-	})
-	if reasons := cancellation(err); len(reasons) > 0 && aws.ToString(reasons[0].Code) == reasonCondition {
-		return s.conflictUnless(ctx, o)
+	writes := &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Put: put}, {Update: link}}}
+	for try := 1; ; try++ {
+		_, err = s.DB.TransactWriteItems(ctx, writes)
+		reasons := cancellation(err)
+		switch {
+		case err == nil:
+			return nil
+		case len(reasons) > 0 && aws.ToString(reasons[0].Code) == reasonCondition:
+			return s.conflictUnless(ctx, o)
+		case !conflicting(err) || try == linkTries:
+			return unavailable("writing the order and its link", err)
+		}
+		select { // a webhook for the same order at the same time: a matter of milliseconds
+		case <-time.After(time.Duration(try) * linkPause):
+		case <-ctx.Done():
+			return unavailable("writing the order and its link", err)
+		}
 	}
-	if err != nil {
-		return unavailable("writing the order and its link", err)
-	}
-	return nil
 }
 
+const (
+	linkTries = 8
+	linkPause = 10 * time.Millisecond
+)
+
 // conflictUnless tells a record that another caller has changed from a write of
-// this caller whose answer was lost and which the SDK has sent again.
+// this caller whose answer was lost and which the SDK has sent again: then the very
+// record stands there.
 func (s Orders) conflictUnless(ctx context.Context, o purchase.Order) error {
-	stored, found, err := s.Load(ctx, o.Ref)
-	if err != nil {
+	var stored orderItem
+	_, err := get(ctx, s.DB, s.Table, key(orderPK(o.Ref), orderSK), "reading the order "+o.Ref, &stored)
+	switch {
+	case err != nil:
 		return err
+	case stored != recordOf(o):
+		return purchase.ErrVersionConflict
 	}
-	if found && o.LeaseOwner != "" && stored.Version == o.Version && stored.LeaseOwner == o.LeaseOwner && stored.Step == o.Step {
-		return nil
-	}
-	return purchase.ErrVersionConflict
+	return nil
 }
 
 // put writes the record over the version before it.
@@ -138,10 +149,8 @@ func (s Orders) Status(ctx context.Context, g2aOrderID string) (g2a.EventStatus,
 	var told struct {
 		Status string `dynamodbav:"status"`
 	}
-	if _, err := get(ctx, s.DB, s.Table, statusKey(g2aOrderID), &told); err != nil {
-		return "", unavailable("reading the order's status", err)
-	}
-	return g2a.EventStatus(told.Status), nil
+	_, err := get(ctx, s.DB, s.Table, statusKey(g2aOrderID), "reading the order's status", &told)
+	return g2a.EventStatus(told.Status), err
 }
 
 func recordOf(o purchase.Order) orderItem {
@@ -158,9 +167,6 @@ func recordOf(o purchase.Order) orderItem {
 	}
 	if !o.Price.IsZero() {
 		record.Price = o.Price.Text()
-		if o.Price.Currency != record.Currency {
-			record.PriceCurrency = o.Price.Currency
-		}
 	}
 	return record
 }
@@ -181,11 +187,7 @@ func (r orderItem) order(ref string) (purchase.Order, error) {
 		o.LeaseUntil = time.Unix(r.LeaseUntil, 0)
 	}
 	if r.Price != "" {
-		currency := r.PriceCurrency
-		if currency == "" {
-			currency = r.Currency
-		}
-		if o.Price, err = g2a.ParseMoney(r.Price, currency); err != nil {
+		if o.Price, err = g2a.ParseMoney(r.Price, r.Currency); err != nil {
 			return purchase.Order{}, fmt.Errorf("price: %w", err)
 		}
 	}

@@ -51,21 +51,38 @@ func number(value int64) types.AttributeValue {
 func seconds(t time.Time) types.AttributeValue { return number(t.Unix()) }
 
 // get reads an item, strongly consistent, into out. It reports whether there is one.
-func get(ctx context.Context, db *dynamodb.Client, table string, k item, out any) (bool, error) {
+func get(ctx context.Context, db *dynamodb.Client, table string, k item, doing string, out any) (bool, error) {
 	answer, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: k, ConsistentRead: aws.Bool(true)})
 	if err != nil {
-		return false, err
+		return false, unavailable(doing, err)
 	}
 	if answer.Item == nil {
 		return false, nil
 	}
-	return true, attributevalue.UnmarshalMap(answer.Item, out)
+	if err := attributevalue.UnmarshalMap(answer.Item, out); err != nil {
+		return false, fmt.Errorf("%s: the item is damaged: %w", doing, err)
+	}
+	return true, nil
 }
 
 // refused reports whether a write's own condition did not hold.
 func refused(err error) bool {
 	var failed *types.ConditionalCheckFailedException
 	return errors.As(err, &failed)
+}
+
+// conflicting reports whether other transactions were in the way of a transaction.
+func conflicting(err error) bool {
+	var inProgress *types.TransactionInProgressException
+	if errors.As(err, &inProgress) {
+		return true
+	}
+	for _, reason := range cancellation(err) {
+		if aws.ToString(reason.Code) == reasonConflict {
+			return true
+		}
+	}
+	return false
 }
 
 // cancellation gives the reasons of a transaction that was cancelled, one for each

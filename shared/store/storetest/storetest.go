@@ -106,9 +106,7 @@ func createTable(t testing.TB, db *dynamodb.Client, name string) {
 func (e *Engine) Item(t testing.TB, table, pk, sk string) map[string]types.AttributeValue {
 	t.Helper()
 	answer, err := e.direct.GetItem(context.Background(), &dynamodb.GetItemInput{
-		TableName: &table, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{
-			"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk},
-		},
+		TableName: &table, Key: itemKey(pk, sk), ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
 		t.Fatalf("reading %s %s: %v", pk, sk, err)
@@ -116,11 +114,24 @@ func (e *Engine) Item(t testing.TB, table, pk, sk string) map[string]types.Attri
 	return answer.Item
 }
 
-// Put writes a raw item past Wire.
+// Put writes a raw item, past Wire.
 func (e *Engine) Put(t testing.TB, table string, item map[string]types.AttributeValue) {
 	t.Helper()
-	_, err := e.direct.PutItem(context.Background(), &dynamodb.PutItemInput{TableName: &table, Item: item})
-	if err != nil {
+	if _, err := e.direct.PutItem(context.Background(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
 		t.Fatalf("writing an item: %v", err)
+	}
+}
+
+// Delete removes an item, past Wire.
+func (e *Engine) Delete(t testing.TB, table, pk, sk string) {
+	t.Helper()
+	if _, err := e.direct.DeleteItem(context.Background(), &dynamodb.DeleteItemInput{TableName: &table, Key: itemKey(pk, sk)}); err != nil {
+		t.Fatalf("deleting %s %s: %v", pk, sk, err)
+	}
+}
+
+func itemKey(pk, sk string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk},
 	}
 }

@@ -58,11 +58,18 @@ func (w *Wire) Fail(faults ...Fault) {
 	w.faults = faults
 }
 
-// Cut makes every request from now on fail.
+// Cut makes every request fail until Mend.
 func (w *Wire) Cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.down = true
+}
+
+// Mend ends every failure.
+func (w *Wire) Mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down, w.faults = false, nil
 }
 
 // Fine is no fault.
