@@ -98,6 +98,8 @@ type Inbox struct {
 const (
 	conflictBase = 10 * time.Millisecond
 	conflictCap  = 500 * time.Millisecond
+	// conflictTries bounds the waits to some 2 s in all; after that the sender waits.
+	conflictTries = 12
 	// answerReserve is left of the deadline for the answer itself.
 	answerReserve = 500 * time.Millisecond
 )
@@ -164,12 +166,12 @@ func (d Delivery) again(found Found) (Outcome, error) {
 
 // retry tries again while other transactions are in the way and time is left.
 func (i *Inbox) retry(ctx context.Context, d Delivery, write func(context.Context, Delivery) (Found, bool, error)) (Found, bool, error) {
-	for try := 0; ; try++ {
+	for try := 1; ; try++ {
 		found, applied, err := write(ctx, d)
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, ErrConflict) || try == conflictTries {
 			return found, applied, err
 		}
-		wait := time.Duration(mathrand.Int64N(int64(min(conflictCap, conflictBase<<min(try, 10)))))
+		wait := time.Duration(mathrand.Int64N(int64(min(conflictCap, conflictBase<<try))))
 		if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) < wait+answerReserve {
 			return Found{}, false, err
 		}

@@ -50,7 +50,7 @@ type Order struct {
 	Fingerprint string // of the Request it began with
 	Step        Step
 	Version     int64     // 1 for the first write, one more with each
-	Price       g2a.Money // the quoted price, then the one of the order at G2A
+	Price       g2a.Money // in the request's currency: as quoted, then as of the order at G2A
 	G2AOrderID  string
 	LeaseOwner  string
 	LeaseUntil  time.Time // zero: no one works on it

@@ -36,6 +36,7 @@ const (
 	ReasonOrderUnknown     = "order_unknown_at_g2a"
 	ReasonKeyLost          = "key_lost"
 	ReasonKeyRejected      = "key_rejected"
+	ReasonTooLateToPay     = "too_late_to_pay"
 	ReasonTimeIsShort      = "time_is_short"
 )
 
@@ -148,9 +149,9 @@ type run struct {
 	waits  bool // nothing more can be done now
 }
 
-// save stores the order at a step. A final step ends the lease.
-func (r *run) save(ctx context.Context, step Step, reason string, write func(context.Context, Order) error) error {
-	next := r.Order
+// save stores next at a step, in the place of the run's order. A final step ends the
+// lease.
+func (r *run) save(ctx context.Context, next Order, step Step, reason string, write func(context.Context, Order) error) error {
 	next.Step, next.Reason = step, reason
 	next.Version++
 	next.UpdatedAt = r.Clock()
@@ -168,7 +169,7 @@ func (r *run) save(ctx context.Context, step Step, reason string, write func(con
 }
 
 func (r *run) to(ctx context.Context, step Step, reason string) error {
-	return r.save(ctx, step, reason, r.Orders.Save)
+	return r.save(ctx, r.Order, step, reason, r.Orders.Save)
 }
 
 // wait ends the run, and leaves the reason for it in the record.
@@ -181,7 +182,8 @@ func (r *run) wait(ctx context.Context, step Step, reason string) error {
 }
 
 // release ends the lease of an order that is not at its end, so that the next
-// caller need not wait for it to run out. A failure only costs that wait.
+// caller need not wait for it to run out. It also stores what was got from G2A when
+// the write for it did not succeed: a created order's id, or a key.
 func (r *run) release(ctx context.Context) {
 	if r.Step.Final() || r.LeaseOwner == "" {
 		return

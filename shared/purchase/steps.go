@@ -22,11 +22,13 @@ func (r *run) quote(ctx context.Context) error {
 	case r.RequireAvailable && !product.AvailableToBuy:
 		return r.to(ctx, Failed, ReasonNotAvailable)
 	}
-	r.Price = product.MinPrice
 	// The catalogue's prices are in one currency. In another one, the order itself
 	// tells the price, and is checked before it is paid.
-	if r.Price.Currency == r.MaxPrice.Currency && !r.Price.AtMost(r.MaxPrice) {
-		return r.to(ctx, Failed, ReasonPriceAboveLimit)
+	if product.MinPrice.Currency == r.MaxPrice.Currency {
+		r.Price = product.MinPrice
+		if !r.Price.AtMost(r.MaxPrice) {
+			return r.to(ctx, Failed, ReasonPriceAboveLimit)
+		}
 	}
 	return r.to(ctx, Quoted, "")
 }
@@ -34,6 +36,9 @@ func (r *run) quote(ctx context.Context) error {
 // create makes the order at G2A. When an earlier answer was lost, the order it
 // made stays unpaid, gives its stock back after 30 minutes, and is forgotten.
 func (r *run) create(ctx context.Context) error {
+	if r.G2AOrderID != "" { // made by an earlier run that could only just note it
+		return r.save(ctx, r.Order, Created, "", r.Orders.SaveLinked)
+	}
 	if r.stored != Quoted {
 		r.Log.WarnContext(ctx, "an earlier order at G2A may have been created and lost; it is unpaid", "order_ref", r.Ref)
 	}
@@ -49,22 +54,32 @@ func (r *run) create(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("order %s: creating it at G2A: %w", r.Ref, err)
 	}
-	r.G2AOrderID, r.Price = order.ID, order.Price
-	if !r.Price.AtMost(r.MaxPrice) {
-		return r.save(ctx, Failed, ReasonPriceAboveLimit, r.Orders.SaveLinked)
+	next := r.Order
+	next.G2AOrderID, next.Price = order.ID, order.Price
+	if !next.Price.AtMost(r.MaxPrice) {
+		r.Log.WarnContext(ctx, "the order at G2A costs more than allowed and is left unpaid", "order_ref", r.Ref, "g2a_order_id", order.ID, "price", order.Price.String())
+		if next.Price.Currency != r.MaxPrice.Currency {
+			next.Price = g2a.Money{}
+		}
+		return r.save(ctx, next, Failed, ReasonPriceAboveLimit, r.Orders.SaveLinked)
 	}
-	return r.save(ctx, Created, "", r.Orders.SaveLinked)
+	r.Order = next // whatever becomes of the write
+	return r.save(ctx, next, Created, "", r.Orders.SaveLinked)
 }
 
 // intendToPay stores the intent: from here on only G2A knows whether it is paid.
+// What was created in an earlier run may be cancelled meanwhile, or paid by a person.
 func (r *run) intendToPay(ctx context.Context) error {
 	if r.stored != Created {
 		status, err := r.told(ctx)
 		if err != nil {
 			return err
 		}
-		if status == g2a.StatusFailed || status == g2a.StatusCancelled {
+		switch status {
+		case g2a.StatusFailed, g2a.StatusCancelled:
 			return r.to(ctx, Failed, ReasonCancelled) // created means known to be unpaid
+		case g2a.StatusCompleted:
+			return r.to(ctx, KeyRequested, "")
 		}
 	}
 	return r.to(ctx, Paying, "")
@@ -120,9 +135,11 @@ func (r *run) payRefused(ctx context.Context, err error, first bool) error {
 		}
 		return wrapped
 	case errors.Is(err, g2a.ErrTooLateToPay) && first:
-		r.Log.WarnContext(ctx, "too late to pay, a new order is made", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID)
-		r.G2AOrderID = ""
-		return r.to(ctx, Quoted, "")
+		r.Log.WarnContext(ctx, "too late to pay, the next run makes a new order", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID)
+		r.waits = true // or a G2A that always says so would be given orders without end
+		next := r.Order
+		next.G2AOrderID = ""
+		return r.save(ctx, next, Quoted, ReasonTooLateToPay, r.Orders.Save)
 	case errors.Is(err, g2a.ErrTooLateToPay):
 		return r.to(ctx, NeedsAttention, ReasonPaymentUnknown)
 	case errors.Is(err, g2a.ErrNotFound):
@@ -188,6 +205,9 @@ func (r *run) told(ctx context.Context) (g2a.EventStatus, error) {
 
 // fetchKey fetches the key, which works once, and stores it before anything else.
 func (r *run) fetchKey(ctx context.Context) error {
+	if !r.Key.Value.IsZero() { // fetched by an earlier run that could only just note it
+		return r.to(ctx, Fulfilled, "")
+	}
 	key, err := r.Market.OrderKey(ctx, r.G2AOrderID)
 	switch {
 	case err == nil:
