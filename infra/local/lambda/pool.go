@@ -81,9 +81,9 @@ func (p *pool) performCold(inv *invocation) (Result, error) {
 		default:
 			return exited(inv.id, i.exitError), nil
 		}
-	case <-time.After(initTimeout):
+	case <-time.After(p.service.initTimeout):
 		i.end("did not ask for work in time")
-		return timedOut(inv.id, initTimeout), nil
+		return timedOut(inv.id, p.service.initTimeout), nil
 	}
 }
 

@@ -48,8 +48,9 @@ type Options struct {
 
 // Service is a Lambda with a fixed set of functions. It is safe for concurrent use.
 type Service struct {
-	options Options
-	pools   map[string]*pool // by logical id and by name
+	options     Options
+	initTimeout time.Duration
+	pools       map[string]*pool // by logical id and by name
 
 	starts  chan func()    // run by the one goroutine that starts processes
 	running sync.WaitGroup // instances and asynchronous invocations
@@ -87,10 +88,11 @@ var (
 // before it is needed.
 func New(options Options) (*Service, error) {
 	s := &Service{
-		options:   options,
-		pools:     map[string]*pool{},
-		starts:    make(chan func()),
-		instances: map[*instance]struct{}{},
+		options:     options,
+		initTimeout: initTimeout,
+		pools:       map[string]*pool{},
+		starts:      make(chan func()),
+		instances:   map[*instance]struct{}{},
 	}
 	if err := os.MkdirAll(options.LogDir, 0o750); err != nil {
 		return nil, fmt.Errorf("making the folder of the logs: %w", err)

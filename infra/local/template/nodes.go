@@ -25,8 +25,15 @@ type resource struct {
 	name string // its physical name
 }
 
+// mistake notes one, once: some places are read twice.
 func (p *parser) mistake(at *yaml.Node, format string, args ...any) {
-	p.mistakes = append(p.mistakes, fmt.Errorf("%s:%d: "+format, append([]any{p.file, at.Line}, args...)...))
+	mistake := fmt.Errorf("%s:%d: "+format, append([]any{p.file, at.Line}, args...)...)
+	for _, known := range p.mistakes {
+		if known.Error() == mistake.Error() {
+			return
+		}
+	}
+	p.mistakes = append(p.mistakes, mistake)
 }
 
 // object is a mapping and where it is, as errors say it.

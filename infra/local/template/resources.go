@@ -31,8 +31,11 @@ func (p *parser) stack(node *yaml.Node, given map[string]string) *Stack {
 	p.names(all)
 	stack := &Stack{NotLocal: map[string]int{}}
 	for id, value := range all.fields() {
-		r := p.object(value, id.Value)
 		kind := p.resources[id.Value].kind
+		if kind == "" {
+			continue // a mistake that names has seen
+		}
+		r := p.object(value, id.Value)
 		properties := p.object(r.get("Properties"), id.Value)
 		if notLocal(kind) {
 			stack.NotLocal[kind]++
@@ -70,6 +73,7 @@ func (p *parser) parameters(declared object, given map[string]string) {
 		if !found {
 			if parameter.get("Default") == nil {
 				p.mistake(name, "parameter %s has no default and was given no value", name.Value)
+				p.values[name.Value] = ""
 				continue
 			}
 			chosen = parameter.text("Default")
@@ -109,7 +113,7 @@ func (p *parser) names(all object) {
 	p.resources = map[string]resource{}
 	for id, value := range all.fields() {
 		r := p.object(value, id.Value)
-		entry := resource{kind: r.text("Type"), name: id.Value}
+		entry := resource{kind: r.required("Type"), name: id.Value}
 		if property := nameProperty[entry.kind]; property != "" {
 			if name := p.object(r.get("Properties"), id.Value).text(property); name != "" {
 				entry.name = name
@@ -236,7 +240,7 @@ func (p *parser) table(id string, o object) Table {
 	for _, k := range o.list("KeySchema") {
 		t.Keys = append(t.Keys, Key{Attribute: k.required("AttributeName"), Type: k.required("KeyType")})
 	}
-	if len(t.Attributes) == 0 || len(t.Keys) == 0 {
+	if o.get("AttributeDefinitions") == nil || o.get("KeySchema") == nil {
 		p.mistake(o.node, "%s: AttributeDefinitions or KeySchema is missing", id)
 	}
 	return t
