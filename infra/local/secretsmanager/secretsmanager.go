@@ -98,13 +98,14 @@ func (s *secret) find(id, stage string) (*version, error) {
 			return v, nil
 		}
 	}
-	if id == "" {
+	switch {
+	case id == "":
 		return nil, &apiError{"ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: " + stage}
-	}
-	if _, err := s.find(id, ""); stage != "" && err == nil {
+	case slices.ContainsFunc(s.versions, func(v *version) bool { return v.id == id }):
 		return nil, &apiError{"InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId."}
+	default:
+		return nil, &apiError{"ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: " + id}
 	}
-	return nil, &apiError{"ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: " + id}
 }
 
 // put adds a version and moves the labels to it. The same id with the same value
