@@ -111,6 +111,19 @@ func TestTokenOpensTheImportAPIUntilItExpires(t *testing.T) {
 	}
 }
 
+func TestEarlierTokenStaysGood(t *testing.T) {
+	srv := g2atest.NewServer(t)
+	first, second := bearer(t, srv), bearer(t, srv)
+	if first == second {
+		t.Error("the same token came twice")
+	}
+	for _, token := range []string{first, second} {
+		if got := send(t, srv, "GET", "/v1/offers", "", token); got.status != http.StatusOK {
+			t.Errorf("answer is %d %s, want 200", got.status, got.body)
+		}
+	}
+}
+
 func TestImportAPIRefuses(t *testing.T) {
 	srv := g2atest.NewServer(t)
 	for _, route := range []string{"POST /v1/offers", "GET /v1/offers", "GET /v1/offers/1", "PATCH /v1/offers/1", "POST /v1/offers/1/inventory",

@@ -68,6 +68,40 @@ func TestFaultsOfAPayment(t *testing.T) {
 	}
 }
 
+func TestConnectionIsCut(t *testing.T) {
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		t.Run(name, func(t *testing.T) {
+			srv := g2atest.NewServer(t)
+			transport := srv.Client().Transport.(*http.Transport)
+			transport.Protocols = new(http.Protocols)
+			transport.Protocols.SetHTTP1(!http2)
+			transport.Protocols.SetHTTP2(http2)
+			order := createOrder(t, client(srv), plentiful)
+			addFault(t, srv, `{"route":"`+payRoute+`","mode":"drop_after"}`)
+			pay := func() (*http.Response, error) {
+				request, err := http.NewRequestWithContext(t.Context(), "PUT", srv.URL+"/v1/order/pay/"+order.ID, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.Header.Set("Authorization", srv.Credentials.Hash.Reveal()+", "+srv.Credentials.Key.Reveal())
+				return srv.Client().Do(request)
+			}
+			if response, err := pay(); err == nil {
+				response.Body.Close()
+				t.Errorf("an answer came: %s", response.Status)
+			}
+			response, err := pay()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if response.StatusCode != http.StatusPaymentRequired || response.Proto != name {
+				t.Errorf("the next answer is %s by %s, want 402 by %s", response.Status, response.Proto, name)
+			}
+		})
+	}
+}
+
 func TestKeyWhoseAnswerIsLostIsGone(t *testing.T) {
 	srv := g2atest.NewServer(t)
 	c := client(srv)
@@ -182,6 +216,9 @@ func TestBadFaultIsRefused(t *testing.T) {
 				t.Errorf("answer is %s, want one with %q", got.body, test.want)
 			}
 		})
+	}
+	if t.Failed() {
+		return // the call might meet a fault that should not be there
 	}
 	if got := send(t, srv, "GET", "/v1/products", "", credentials(srv)); got.status != http.StatusOK {
 		t.Errorf("a refused fault came about: status is %d", got.status)

@@ -99,6 +99,7 @@ func TestBadOfferIsRefused(t *testing.T) {
 		"inventory is negative":  {"POST", "/v1/offers", with("inventory", `{"size":-1}`), "BR02"},
 		"variant is a text":      {"POST", "/v1/offers", with("variant", `"gold"`), "BR02"},
 		"active is a text":       {"PATCH", "/v1/offers/" + id, `{"active":"yes"}`, "BR02"},
+		"change is null":         {"PATCH", "/v1/offers/" + id, "null", "BR02"},
 		"change is not JSON":     {"PATCH", "/v1/offers/" + id, "", "BR01"},
 		"no keys":                {"POST", "/v1/offers/" + id + "/inventory", `{}`, "BR02"},
 		"keys are empty":         {"POST", "/v1/offers/" + id + "/inventory", `{"keys":[]}`, "BR02"},

@@ -37,7 +37,7 @@ func TestProductsAreSelected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var all, found int
 			everything := g2a.ProductQuery{IncludeOutOfStock: true}
-			for everything.Page = 1; ; everything.Page++ {
+			for everything.Page = 1; everything.Page < 100; everything.Page++ {
 				part, err := c.Products(t.Context(), everything)
 				if err != nil {
 					t.Fatal(err)
@@ -85,6 +85,7 @@ func TestBadProductQueryIsRefused(t *testing.T) {
 		"page 0":              {"page": {"0"}},
 		"page is a text":      {"page": {"one"}},
 		"page is huge":        {"page": {"99999999999999999999"}},
+		"page is too large":   {"page": {"1000001"}},
 		"quantity":            {"minQty": {"-1"}},
 		"price":               {"minPriceFrom": {"1,50"}},
 		"price with exponent": {"minPriceTo": {"1e3"}},
