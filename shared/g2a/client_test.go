@@ -279,6 +279,7 @@ func TestWait(t *testing.T) {
 		{"a date out of range is long", 429, "Fri, 31 Dec 9999 23:59:59 GMT", 0, 1, 0, 1, 1<<63 - 1},
 		{"beyond the deadline", 429, "3", 3400 * time.Millisecond, 1, 0, 1, 3 * time.Second},
 		{"just within the deadline", 429, "3", 3500 * time.Millisecond, 2, 3 * time.Second, 3*time.Second + 1, 0},
+		{"a date in the past, and too little time", 429, "-4s", 400 * time.Millisecond, 1, 0, 1, 0},
 		{"too little time for another attempt", 503, "", 499 * time.Millisecond, 1, 0, 1, 0},
 	}
 	for _, test := range tests {
@@ -680,7 +681,7 @@ func TestAnswerTooLong(t *testing.T) {
 	}{
 		{"at the limit", limit, nil, ""},
 		{"over the limit", limit + 1, g2a.ErrMalformedAnswer, "longer than 8388608 bytes"},
-		{"endless", 1 << 40, g2a.ErrMalformedAnswer, "longer than 8388608 bytes"},
+		{"far over the limit", 4 * limit, g2a.ErrMalformedAnswer, "longer than 8388608 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
