@@ -24,7 +24,9 @@ func (c *Cloud) startSchedules(context.Context) error {
 	var done sync.WaitGroup
 	for _, f := range c.stack.Functions {
 		for _, s := range f.Schedules {
-			done.Go(func() { c.keepSchedule(ctx, f, s) })
+			done.Go(func() {
+				keep(ctx, s.Every, func(now time.Time) { c.fire(f, s, now) })
+			})
 			c.options.Log.Printf("schedule    %s every %s", f.LogicalID, s.Every)
 		}
 	}
@@ -35,18 +37,23 @@ func (c *Cloud) startSchedules(context.Context) error {
 	return nil
 }
 
-func (c *Cloud) keepSchedule(ctx context.Context, f template.Function, s template.Schedule) {
-	ticker := time.NewTicker(s.Every)
+// keep calls at the end of every period until ctx ends.
+func keep(ctx context.Context, every time.Duration, call func(now time.Time)) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
 		case now := <-ticker.C:
-			if err := c.functions.InvokeAsync(f.LogicalID, lambda.Invocation{Payload: scheduledEvent(f, s, now)}); err != nil {
-				c.options.Log.Printf("schedule %s of %s: %v", s.Name, f.LogicalID, err)
-			}
+			call(now)
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+func (c *Cloud) fire(f template.Function, s template.Schedule, now time.Time) {
+	if err := c.functions.InvokeAsync(f.LogicalID, lambda.Invocation{Payload: scheduledEvent(f, s, now)}); err != nil {
+		c.options.Log.Printf("schedule %s of %s: %v", s.Name, f.LogicalID, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -43,7 +44,7 @@ func (c *Cloud) startXRay(ctx context.Context) (address string, err error) {
 
 // copySegments writes segments until the connection is closed. A packet is a line
 // that names the format, and a segment. What is neither is left out.
-func copySegments(file *os.File, connection net.PacketConn) error {
+func copySegments(file io.Writer, connection net.PacketConn) error {
 	packet := make([]byte, 64<<10)
 	for {
 		n, _, err := connection.ReadFrom(packet)

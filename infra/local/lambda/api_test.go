@@ -73,10 +73,10 @@ func TestAPIThroughTheSDK(t *testing.T) {
 }
 
 func TestAPIErrorsThroughTheSDK(t *testing.T) {
-	f, g := newFixture(t, func(_ *Function, o *Options) { o.Concurrency = 1 }), newGate(t)
+	f, g := newFixture(t, func(_ *Function, o *Options) { o.Concurrency = 1 }), lambdatest.NewGate(t)
 	client, _ := newClient(t, f)
-	busy := f.invokeAside(t, g.event())
-	<-g.arrived
+	busy := f.invokeAside(t, g.Event().JSON())
+	<-g.Arrived
 	long := bytes.Repeat([]byte(" "), maxPayload+1)
 	for _, c := range []struct {
 		name string
@@ -102,16 +102,16 @@ func TestAPIErrorsThroughTheSDK(t *testing.T) {
 			}
 		})
 	}
-	close(g.open)
+	close(g.Open)
 	<-busy
 }
 
 // TestAPIErrorsOnTheWire is what the SDK hides: the status and the body.
 func TestAPIErrorsOnTheWire(t *testing.T) {
-	f, g := newFixture(t, func(_ *Function, o *Options) { o.Concurrency = 1 }), newGate(t)
+	f, g := newFixture(t, func(_ *Function, o *Options) { o.Concurrency = 1 }), lambdatest.NewGate(t)
 	_, server := newClient(t, f)
-	busy := f.invokeAside(t, g.event())
-	<-g.arrived
+	busy := f.invokeAside(t, g.Event().JSON())
+	<-g.Arrived
 	for _, c := range []struct {
 		name, path, body string
 		wantStatus       int
@@ -151,6 +151,6 @@ func TestAPIErrorsOnTheWire(t *testing.T) {
 			}
 		})
 	}
-	close(g.open)
+	close(g.Open)
 	<-busy
 }

@@ -7,8 +7,6 @@ import (
 	"log"
 	"maps"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -77,31 +75,6 @@ func (f *fixture) mustInvoke(t *testing.T, in Invocation) lambdatest.Answer {
 	}
 	return answer
 }
-
-// gate is a server that a function waits at until the test lets it go on.
-type gate struct {
-	url     string
-	arrived chan struct{} // one for each function that is there
-	open    chan struct{} // closed, or one for each that may go
-	gone    chan struct{} // one for each that left before it was let go
-}
-
-func newGate(t *testing.T) *gate {
-	g := &gate{arrived: make(chan struct{}, 10), open: make(chan struct{}), gone: make(chan struct{}, 10)}
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		g.arrived <- struct{}{}
-		select {
-		case <-g.open:
-		case <-r.Context().Done():
-			g.gone <- struct{}{}
-		}
-	}))
-	t.Cleanup(server.Close)
-	g.url = server.URL
-	return g
-}
-
-func (g *gate) event() []byte { return lambdatest.Event{Do: "get", URL: g.url}.JSON() }
 
 // invokeAside invokes and gives the outcome later.
 func (f *fixture) invokeAside(t *testing.T, payload []byte) <-chan Result {
@@ -187,10 +160,10 @@ func TestFailures(t *testing.T) {
 // TestKilled has the process killed from outside, at the worst and at the best time.
 func TestKilled(t *testing.T) {
 	t.Run("during an invocation", func(t *testing.T) {
-		f, g := newFixture(t), newGate(t)
+		f, g := newFixture(t), lambdatest.NewGate(t)
 		before := f.must(t, "")
-		result := f.invokeAside(t, g.event())
-		<-g.arrived
+		result := f.invokeAside(t, g.Event().JSON())
+		<-g.Arrived
 		if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
@@ -280,24 +253,24 @@ func TestFailureAtTheStart(t *testing.T) {
 }
 
 func TestConcurrency(t *testing.T) {
-	f, g := newFixture(t, func(_ *Function, o *Options) { o.Concurrency = 2 }), newGate(t)
-	one, two := f.invokeAside(t, g.event()), f.invokeAside(t, g.event())
-	<-g.arrived
-	<-g.arrived
+	f, g := newFixture(t, func(_ *Function, o *Options) { o.Concurrency = 2 }), lambdatest.NewGate(t)
+	one, two := f.invokeAside(t, g.Event().JSON()), f.invokeAside(t, g.Event().JSON())
+	<-g.Arrived
+	<-g.Arrived
 	if _, err := f.Invoke(t.Context(), "MyFunction", Invocation{}); !errors.Is(err, ErrThrottled) {
 		t.Errorf("the third of two at a time: got %v, want %v", err, ErrThrottled)
 	}
 	waiting := make(chan struct{})
 	go func() {
 		defer close(waiting)
-		if err := f.InvokeAsync("MyFunction", Invocation{Payload: g.event()}); err != nil {
+		if err := f.InvokeAsync("MyFunction", Invocation{Payload: g.Event().JSON()}); err != nil {
 			t.Error(err)
 		}
 	}()
 	<-waiting // it does not wait for its turn
-	g.open <- struct{}{}
-	<-g.arrived // the asynchronous one has its turn now
-	close(g.open)
+	g.Open <- struct{}{}
+	<-g.Arrived // the asynchronous one has its turn now
+	close(g.Open)
 	first, second := <-one, <-two
 	if string(first.Payload) == string(second.Payload) {
 		t.Errorf("two at a time were served by one process: %s", first.Payload)
@@ -320,16 +293,16 @@ func TestAsynchronousFailureIsALine(t *testing.T) {
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
-	f, g := newFixture(t), newGate(t)
+	f, g := newFixture(t), lambdatest.NewGate(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		<-g.arrived
+		<-g.Arrived
 		cancel()
 	}()
-	if _, err := f.Invoke(ctx, "MyFunction", Invocation{Payload: g.event()}); !errors.Is(err, context.Canceled) {
+	if _, err := f.Invoke(ctx, "MyFunction", Invocation{Payload: g.Event().JSON()}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
-	g.open <- struct{}{} // the function is still there
+	g.Open <- struct{}{} // the function is still there
 }
 
 func TestEnvironment(t *testing.T) {
@@ -429,12 +402,12 @@ func TestLogHoldsTheFunctionsLinesOnly(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	f, g := newFixture(t), newGate(t)
+	f, g := newFixture(t), lambdatest.NewGate(t)
 	idle := f.must(t, "")
-	first := f.invokeAside(t, g.event())
-	<-g.arrived
-	second := f.invokeAside(t, g.event())
-	<-g.arrived
+	first := f.invokeAside(t, g.Event().JSON())
+	<-g.Arrived
+	second := f.invokeAside(t, g.Event().JSON())
+	<-g.Arrived
 	f.Close()
 	f.Close()
 	for _, result := range []Result{<-first, <-second} {
@@ -442,8 +415,8 @@ func TestClose(t *testing.T) {
 			t.Errorf("an invocation under way ended with %s", result.Payload)
 		}
 	}
-	<-g.gone
-	<-g.gone
+	<-g.Gone
+	<-g.Gone
 	// Close has waited for the processes, so their ids are free again.
 	if err := syscall.Kill(idle.PID, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("process %d is still there: %v", idle.PID, err)

@@ -4,7 +4,6 @@
 package lambdatest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,10 +32,11 @@ const clinging = "CLINGING_TO"
 // Event is what the function is to do. An event of API Gateway's has its own in the
 // body.
 type Event struct {
-	Do  string `json:"do"`
-	URL string `json:"url,omitempty"`
-	// Body is of API Gateway's events.
-	Body string `json:"body,omitempty"`
+	Do   string `json:"do"`
+	URL  string `json:"url,omitempty"`
+	Body string `json:"body,omitempty"` // of API Gateway's events
+	// DetailType is of EventBridge's events, which are refused.
+	DetailType string `json:"detail-type,omitempty"`
 }
 
 // JSON gives the event's text.
@@ -102,6 +102,9 @@ func handle(ctx context.Context, payload json.RawMessage) (any, error) {
 	_ = json.Unmarshal(payload, &event) // then there is nothing to do
 	if event.Body != "" {
 		_ = json.Unmarshal([]byte(event.Body), &event)
+	}
+	if event.DetailType != "" {
+		return nil, fmt.Errorf("no use for a %s", event.DetailType)
 	}
 	answer := Answer{PID: os.Getpid()}
 	switch event.Do {
@@ -174,28 +177,4 @@ func cling(address string) {
 	}
 	_, _ = io.Copy(io.Discard, connection) // until the test closes, or the kill
 	os.Exit(0)
-}
-
-// Lines is a log that a test can wait for: an io.Writer for log.New.
-type Lines chan string
-
-// Write implements io.Writer.
-func (l Lines) Write(p []byte) (int, error) {
-	l <- string(bytes.TrimSpace(p))
-	return len(p), nil
-}
-
-// Await gives the first line that holds text.
-func (l Lines) Await(t testing.TB, text string) string {
-	t.Helper()
-	for {
-		select {
-		case line := <-l:
-			if strings.Contains(line, text) {
-				return line
-			}
-		case <-t.Context().Done():
-			t.Fatalf("no line with %q came", text)
-		}
-	}
 }
