@@ -1,0 +1,268 @@
+package purchase_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
+)
+
+// world is a G2A and a store in memory. Every call of them is noted by name, and
+// may be disturbed. It stands in a synctest bubble: its time is the bubble's.
+type world struct {
+	// What G2A has and says.
+	product  g2a.Product
+	price    g2a.Money // of an order
+	pending  int       // how often the details of a paid order say pending
+	sold     map[string]*sale
+	statuses map[string]g2a.EventStatus // told by webhooks
+
+	records map[string]purchase.Order
+
+	calls   []string
+	script  map[string][]disturbance // by a call's name or its first word; each is used once
+	disturb func(n int) disturbance  // of the n-th call, where the script says nothing
+}
+
+// sale is an order at G2A.
+type sale struct {
+	paid    int // how often it was charged
+	pending int
+	keys    int // how often its key was given out
+}
+
+// disturbance is what happens around a call. The zero one is none.
+type disturbance struct {
+	before func() error // instead of the call, when it gives an error
+	after  func() error // the answer in place of the call's own
+}
+
+// notDone fails a call that has no effect; lost loses the answer of one that has.
+func notDone(err error) disturbance { return disturbance{before: func() error { return err }} }
+func lost(err error) disturbance    { return disturbance{after: func() error { return err }} }
+
+// crash is the end of a process.
+type crash struct{}
+
+var (
+	crashBefore = disturbance{before: func() error { panic(crash{}) }}
+	crashAfter  = disturbance{after: func() error { panic(crash{}) }}
+
+	errStore = errors.New("the store does not answer")
+)
+
+const productID, productKey = "10000027819004", "AAAAA-BBBBB"
+
+func euro(amount string) g2a.Money { return money(amount, "EUR") }
+
+func money(amount, currency string) g2a.Money {
+	m, err := g2a.ParseMoney(amount, currency)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func newWorld() *world {
+	return &world{
+		product: g2a.Product{ID: productID, Quantity: 3, MinPrice: euro("4.90"), AvailableToBuy: true},
+		price:   euro("5.10"), sold: map[string]*sale{}, statuses: map[string]g2a.EventStatus{},
+		records: map[string]purchase.Order{}, script: map[string][]disturbance{},
+	}
+}
+
+// place and again are the two inputs of an order.
+var (
+	place = purchase.Input{Ref: "r1", ProductID: productID, MaxPrice: "12.50", Currency: "EUR"}
+	again = purchase.Input{Ref: "r1"}
+)
+
+func (w *world) purchaser() *purchase.Purchaser {
+	return &purchase.Purchaser{Orders: store{w}, Market: market{w}, Clock: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
+
+// advance is one invocation; crashed tells that its process ended in the middle.
+func (w *world) advance(ctx context.Context, in purchase.Input, owner string) (r purchase.Result, crashed bool, err error) {
+	defer func() {
+		switch end := recover().(type) {
+		case nil:
+		case crash:
+			crashed = true
+		default:
+			panic(end)
+		}
+	}()
+	r, err = w.purchaser().Advance(ctx, in, owner)
+	return r, false, err
+}
+
+// toTheEnd calls again, after the leases of the dead and the waits it is told, until
+// the order is at its end.
+func (w *world) toTheEnd() (purchase.Result, error) {
+	for round := range 60 {
+		r, _, err := w.advance(context.Background(), place, fmt.Sprintf("later-%d", round))
+		if err == nil && r.Status != purchase.StatusWaiting && r.Status != "" {
+			return r, nil
+		}
+		time.Sleep(max(r.Wait, 2*time.Minute))
+	}
+	return purchase.Result{}, errors.New("the order comes to no end")
+}
+
+// paid counts the orders at G2A that were charged.
+func (w *world) paid() (orders int) {
+	for _, s := range w.sold {
+		orders += min(1, s.paid)
+	}
+	return orders
+}
+
+// do notes a call and does it, disturbed.
+func (w *world) do(ctx context.Context, name string, effect func() error) error {
+	n := len(w.calls)
+	w.calls = append(w.calls, name)
+	d := w.next(name, n)
+	if d.before != nil {
+		if err := d.before(); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := effect()
+	if d.after != nil {
+		if err := d.after(); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (w *world) next(name string, n int) disturbance {
+	first, _, _ := strings.Cut(name, " ")
+	for _, key := range []string{name, first} {
+		if left := w.script[key]; len(left) > 0 {
+			w.script[key] = left[1:]
+			return left[0]
+		}
+	}
+	if w.disturb != nil {
+		return w.disturb(n)
+	}
+	return disturbance{}
+}
+
+// market is the world's purchase.Market.
+type market struct{ *world }
+
+func (m market) Product(ctx context.Context, id string) (p g2a.Product, err error) {
+	err = m.do(ctx, "product", func() error {
+		if id != m.product.ID {
+			return g2a.ErrNotFound
+		}
+		p = m.product
+		return nil
+	})
+	return p, err
+}
+
+func (m market) CreateOrder(ctx context.Context, _ string, _ g2a.Money) (o g2a.Order, err error) {
+	err = m.do(ctx, "create", func() error {
+		o = g2a.Order{ID: fmt.Sprintf("g%d", len(m.sold)+1), Price: m.price}
+		m.sold[o.ID] = &sale{pending: m.pending}
+		return nil
+	})
+	return o, err
+}
+
+func (m market) PayOrder(ctx context.Context, id string) (transaction string, err error) {
+	err = m.do(ctx, "pay", func() error {
+		s := m.sold[id]
+		switch {
+		case s == nil:
+			return g2a.ErrNotFound
+		case s.paid > 0:
+			return g2a.ErrPaymentRequired
+		}
+		s.paid++
+		transaction = "t-" + id
+		return nil
+	})
+	return transaction, err
+}
+
+func (m market) OrderDetails(ctx context.Context, id string) (o g2a.Order, err error) {
+	err = m.do(ctx, "details", func() error {
+		s := m.sold[id]
+		if s == nil {
+			return g2a.ErrNotFound
+		}
+		o = g2a.Order{ID: id, Status: g2a.OrderPending, Price: m.price}
+		switch {
+		case s.paid > 0 && s.pending == 0:
+			o.Status = g2a.OrderComplete
+		case s.paid > 0:
+			s.pending--
+		}
+		return nil
+	})
+	return o, err
+}
+
+func (m market) OrderKey(ctx context.Context, id string) (k g2a.Key, err error) {
+	err = m.do(ctx, "key", func() error {
+		s := m.sold[id]
+		switch {
+		case s == nil:
+			return g2a.ErrNotFound
+		case s.paid == 0:
+			return g2a.ErrPaymentRequired
+		case s.keys > 0:
+			return g2a.ErrKeyAlreadyDownloaded
+		}
+		s.keys++
+		k = g2a.Key{Value: g2a.NewSecret(productKey)}
+		return nil
+	})
+	return k, err
+}
+
+// store is the world's purchase.Orders.
+type store struct{ *world }
+
+func (s store) Load(ctx context.Context, ref string) (o purchase.Order, found bool, err error) {
+	err = s.do(ctx, "load", func() error {
+		o, found = s.records[ref]
+		return nil
+	})
+	return o, found, err
+}
+
+func (s store) Save(ctx context.Context, o purchase.Order) error { return s.save(ctx, "save", o) }
+
+func (s store) SaveLinked(ctx context.Context, o purchase.Order) error { return s.save(ctx, "link", o) }
+
+func (s store) save(ctx context.Context, how string, o purchase.Order) error {
+	return s.do(ctx, how+" "+string(o.Step), func() error {
+		if s.records[o.Ref].Version != o.Version-1 {
+			return purchase.ErrVersionConflict
+		}
+		s.records[o.Ref] = o
+		return nil
+	})
+}
+
+func (s store) Status(ctx context.Context, id string) (status g2a.EventStatus, err error) {
+	err = s.do(ctx, "status", func() error {
+		status = s.statuses[id]
+		return nil
+	})
+	return status, err
+}
