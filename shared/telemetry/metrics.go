@@ -45,7 +45,7 @@ func (m Metrics) Emit(dimension Dimension, metrics ...Metric) {
 	}
 	line := map[string]any{}
 	dimensions := [][]string{{}}
-	if dimension.Name != "" {
+	if dimension.Name != "" && dimension.Value != "" { // CloudWatch refuses an empty value
 		dimensions = [][]string{{dimension.Name}}
 		line[dimension.Name] = dimension.Value
 	}
@@ -62,7 +62,8 @@ func (m Metrics) Emit(dimension Dimension, metrics ...Metric) {
 	}
 	text, err := json.Marshal(line)
 	if err != nil { // only a value that is no number can do this
-		text = fmt.Appendf(nil, `{"level":"ERROR","message":"a metric could not be written","error":%q}`, err.Error())
+		text = fmt.Appendf(nil, `{"timestamp":%q,"level":"ERROR","message":"a metric could not be written","error":%q}`,
+			m.Clock().UTC().Format(time.RFC3339Nano), err.Error())
 	}
 	_, _ = m.Writer.Write(append(text, '\n')) // where standard output fails, nothing is left to tell it to
 }

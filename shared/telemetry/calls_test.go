@@ -1,0 +1,79 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
+)
+
+var _ g2a.Observer = telemetry.Calls{}
+
+type spanKey struct{}
+
+// tracer records its spans.
+type tracer struct {
+	started []string
+	ended   []error
+}
+
+func (r *tracer) Start(ctx context.Context, name string) (context.Context, func(error)) {
+	r.started = append(r.started, name)
+	return context.WithValue(ctx, spanKey{}, name), func(err error) { r.ended = append(r.ended, err) }
+}
+
+func TestCalls(t *testing.T) {
+	failed := errors.New("GET /order/key/{id}: not enough funds (HTTP 403)")
+	tests := []struct {
+		name    string
+		call    g2a.Call
+		line    map[string]any // beside the timestamp
+		metrics []string
+	}{
+		{"success", g2a.Call{Method: "GET", Route: "/order/key/{id}", Status: 200, Attempts: 1, Latency: 1234567 * time.Microsecond, CorrelationID: "c1"},
+			map[string]any{"level": "INFO", "message": "G2A call", "method": "GET", "path": "/order/key/{id}", "status": 200.0, "latency_ms": 1234.0, "retries": 0.0, "correlation_id": "c1"},
+			[]string{"G2ACall=1 Count", "G2AError=0 Count", "G2ARetry=0 Count", "G2ALatency=1234 Milliseconds"}},
+		{"success after two retries", g2a.Call{Method: "GET", Route: "/order/key/{id}", Status: 200, Attempts: 3, CorrelationID: "c1"},
+			map[string]any{"level": "INFO", "message": "G2A call", "method": "GET", "path": "/order/key/{id}", "status": 200.0, "latency_ms": 0.0, "retries": 2.0, "correlation_id": "c1"},
+			[]string{"G2ACall=1 Count", "G2AError=0 Count", "G2ARetry=2 Count", "G2ALatency=0 Milliseconds"}},
+		{"failure", g2a.Call{Method: "GET", Route: "/order/key/{id}", Status: 403, Attempts: 1, CorrelationID: "c1", Err: failed},
+			map[string]any{"level": "WARN", "message": "G2A call failed", "method": "GET", "path": "/order/key/{id}", "status": 403.0, "latency_ms": 0.0, "retries": 0.0, "correlation_id": "c1", "error": failed.Error()},
+			[]string{"G2ACall=1 Count", "G2AError=1 Count", "G2ARetry=0 Count", "G2ALatency=0 Milliseconds"}},
+		{"not sent at all", g2a.Call{Method: "GET", Route: "/order/key/{id}", CorrelationID: "c1", Err: failed},
+			map[string]any{"level": "WARN", "message": "G2A call failed", "method": "GET", "path": "/order/key/{id}", "status": 0.0, "latency_ms": 0.0, "retries": 0.0, "correlation_id": "c1", "error": failed.Error()},
+			[]string{"G2ACall=1 Count", "G2AError=1 Count", "G2ARetry=0 Count", "G2ALatency=0 Milliseconds"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			logged, emitted, traced := &output{}, &output{}, &tracer{}
+			calls := telemetry.Calls{Log: telemetry.NewLogger(logged), Metrics: metricsTo(emitted), Tracer: traced}
+			ctx, finish := calls.StartCall(t.Context(), test.call.Method, test.call.Route)
+			if got := ctx.Value(spanKey{}); got != "G2A GET /order/key/{id}" || len(traced.ended) != 0 {
+				t.Errorf("span of the attempts is %v, %d spans ended", got, len(traced.ended))
+			}
+			finish(test.call)
+			if len(traced.started) != 1 || len(traced.ended) != 1 || !errors.Is(traced.ended[0], test.call.Err) {
+				t.Errorf("spans %q ended with %v, want one with %v", traced.started, traced.ended, test.call.Err)
+			}
+			lines := logged.objects(t)
+			if len(lines) != 1 || len(emitted.pieces) != 1 {
+				t.Fatalf("%d log lines and %d of metrics, want one of each", len(lines), len(emitted.pieces))
+			}
+			delete(lines[0], "timestamp")
+			if got, want := fmt.Sprint(lines[0]), fmt.Sprint(test.line); got != want {
+				t.Errorf("line is %s\nwant    %s", got, want)
+			}
+			var want []string
+			for _, metric := range test.metrics {
+				want = append(want, metric+" route=GET /order/key/{id}")
+			}
+			if got := readMetrics(t, emitted.pieces[0]); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("metrics are %q, want %q", got, want)
+			}
+		})
+	}
+}
