@@ -68,6 +68,7 @@ func TestFingerprint(t *testing.T) {
 	}{
 		"the same":            {base, true},
 		"another ref":         {purchase.Request{Ref: "r2", ProductID: "1", MaxPrice: euro("12.50")}, true},
+		"a zero more":         {purchase.Request{ProductID: "1", MaxPrice: euro("12.500")}, true},
 		"no last zero":        {purchase.Request{ProductID: "1", MaxPrice: euro("12.5")}, true},
 		"another price":       {purchase.Request{ProductID: "1", MaxPrice: euro("12.51")}, false},
 		"another currency":    {purchase.Request{ProductID: "1", MaxPrice: money("12.50", "USD")}, false},

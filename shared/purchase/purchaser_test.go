@@ -191,6 +191,9 @@ func count(calls []string, name string) (n int) {
 
 // checkBooks compares an order at its end with the books of G2A.
 func checkBooks(errorf func(string, ...any), w *world, r purchase.Result) {
+	for _, problem := range w.problems {
+		errorf("%s", problem)
+	}
 	o := w.records["r1"]
 	given := 0
 	for id, s := range w.sold {
@@ -635,29 +638,45 @@ func failureOf(call string) error {
 // Whatever happens around the calls, with other callers in between and leases that
 // run out too early, at most one order is paid and no key is lost in silence.
 func TestAnyDisturbances(t *testing.T) {
-	kinds := []string{
-		"none", "none", "none", "not done", "lost", "crash before", "crash after",
-		"another caller before", "another caller after", "late, another caller before", "late, another caller after",
-		"too late to pay", "no funds",
+	calls := []string{
+		"load", "product", "create", "pay", "details", "key", "status", "save started", "save quoted", "link created",
+		"save created", "save paying", "save paid", "save key_requested", "save fulfilled", "save needs_attention",
 	}
+	kinds := []string{
+		"none", "not done", "lost", "crash before", "crash after",
+		"another caller before", "another caller after", "late, another caller before", "late, another caller after",
+	}
+	refusals := []string{"too late to pay", "no funds", "throttled"}
 	rapid.Check(t, func(rt *rapid.T) {
-		plan := rapid.SliceOfN(rapid.SampledFrom(kinds), 0, 60).Draw(rt, "disturbances of the calls in turn")
+		plan := map[string][]string{}
+		for _, call := range calls {
+			choice := kinds
+			if call == "pay" {
+				choice = append(refusals, kinds...)
+			}
+			plan[call] = rapid.SliceOfN(rapid.SampledFrom(choice), 0, 3).Draw(rt, call)
+		}
 		pending := rapid.IntRange(0, 3).Draw(rt, "pending rounds")
 		told := rapid.Bool().Draw(rt, "webhooks tell of completion")
-		var problems []string
+		var w *world
+		var end purchase.Result
+		var err error
 		synctest.Test(t, func(*testing.T) {
-			problems = disturbed(plan, pending, told)
+			w = newWorld()
+			w.pending = pending
+			w.disturb = disturbances(w, plan, told)
+			_, _, _ = w.advance(background, place, "first")
+			end, err = w.toTheEnd()
 		})
-		if len(problems) > 0 {
-			rt.Fatalf("%s", strings.Join(problems, "\n"))
+		if err != nil {
+			rt.Fatalf("%v\ncalls: %q", err, w.calls)
 		}
+		checkBooks(rt.Errorf, w, end)
 	})
 }
 
-// disturbed runs an order through a plan and gives what is wrong in the end.
-func disturbed(plan []string, pending int, told bool) (problems []string) {
-	w := newWorld()
-	w.pending = pending
+// disturbances makes a plan, by the calls' names, into what happens.
+func disturbances(w *world, plan map[string][]string, told bool) func(int) disturbance {
 	nested := 0
 	another := func(late bool) error {
 		if nested > 2 {
@@ -671,19 +690,19 @@ func disturbed(plan []string, pending int, told bool) (problems []string) {
 		_, _, _ = w.advance(background, place, fmt.Sprintf("other-%d", len(w.calls)))
 		return nil
 	}
-	w.disturb = func(n int) disturbance {
-		if told {
-			for id, s := range w.sold {
-				if s.paid > 0 {
-					w.statuses[id] = g2a.StatusCompleted
-				}
+	return func(n int) disturbance {
+		for id, s := range w.sold {
+			if told && s.paid > 0 {
+				w.statuses[id] = g2a.StatusCompleted
 			}
 		}
-		if n >= len(plan) {
+		call := w.calls[n]
+		if len(plan[call]) == 0 {
 			return disturbance{}
 		}
-		call := w.calls[n]
-		switch kind := plan[n]; kind {
+		kind := plan[call][0]
+		plan[call] = plan[call][1:]
+		switch kind {
 		case "not done":
 			return notDone(failureOf(call))
 		case "lost":
@@ -696,18 +715,13 @@ func disturbed(plan []string, pending int, told bool) (problems []string) {
 			return disturbance{before: func() error { return another(kind[0] == 'l') }}
 		case "another caller after", "late, another caller after":
 			return disturbance{after: func() error { return another(kind[0] == 'l') }}
-		case "too late to pay", "no funds":
-			if call == "pay" {
-				return notDone(map[string]error{"too late to pay": g2a.ErrTooLateToPay, "no funds": g2a.ErrInsufficientFunds}[kind])
-			}
+		case "too late to pay":
+			return notDone(g2a.ErrTooLateToPay)
+		case "no funds":
+			return notDone(g2a.ErrInsufficientFunds)
+		case "throttled":
+			return notDone(g2a.ErrThrottled)
 		}
 		return disturbance{}
 	}
-	_, _, _ = w.advance(background, place, "first")
-	r, err := w.toTheEnd()
-	if err != nil {
-		return []string{err.Error(), fmt.Sprintf("calls: %q", w.calls)}
-	}
-	checkBooks(func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }, w, r)
-	return problems
 }

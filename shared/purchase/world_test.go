@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,9 +26,10 @@ type world struct {
 
 	records map[string]purchase.Order
 
-	calls   []string
-	script  map[string][]disturbance // by a call's name or its first word; each is used once
-	disturb func(n int) disturbance  // of the n-th call, where the script says nothing
+	calls    []string
+	script   map[string][]disturbance // by a call's name or its first word; each is used once
+	disturb  func(n int) disturbance  // of the n-th call, where the script says nothing
+	problems []string                 // effects without a stored intent
 }
 
 // sale is an order at G2A.
@@ -159,6 +161,13 @@ func (w *world) next(name string, n int) disturbance {
 	return disturbance{}
 }
 
+// intended notes a problem where an effect begins before its intent is stored.
+func (w *world) intended(effect string, early ...purchase.Step) {
+	if step := w.records["r1"].Step; slices.Contains(early, step) {
+		w.problems = append(w.problems, fmt.Sprintf("%s, and stored is only %s", effect, step))
+	}
+}
+
 // market is the world's purchase.Market.
 type market struct{ *world }
 
@@ -175,6 +184,7 @@ func (m market) Product(ctx context.Context, id string) (p g2a.Product, err erro
 
 func (m market) CreateOrder(ctx context.Context, _ string, _ g2a.Money) (o g2a.Order, err error) {
 	err = m.do(ctx, "create", func() error {
+		m.intended("create", "", purchase.Started)
 		o = g2a.Order{ID: fmt.Sprintf("g%d", len(m.sold)+1), Price: m.price}
 		m.sold[o.ID] = &sale{pending: m.pending}
 		return nil
@@ -184,6 +194,7 @@ func (m market) CreateOrder(ctx context.Context, _ string, _ g2a.Money) (o g2a.O
 
 func (m market) PayOrder(ctx context.Context, id string) (transaction string, err error) {
 	err = m.do(ctx, "pay", func() error {
+		m.intended("pay", "", purchase.Started, purchase.Quoted, purchase.Created)
 		s := m.sold[id]
 		switch {
 		case s == nil:
@@ -218,6 +229,7 @@ func (m market) OrderDetails(ctx context.Context, id string) (o g2a.Order, err e
 
 func (m market) OrderKey(ctx context.Context, id string) (k g2a.Key, err error) {
 	err = m.do(ctx, "key", func() error {
+		m.intended("key", "", purchase.Started, purchase.Quoted, purchase.Created, purchase.Paying, purchase.Paid)
 		s := m.sold[id]
 		switch {
 		case s == nil:
