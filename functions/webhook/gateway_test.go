@@ -1,0 +1,516 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	stdlog "log"
+	"maps"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
+)
+
+// jsonHeaders are those of every answer of the endpoint, less Retry-After.
+var jsonHeaders = map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+// unauthorized is the one answer to all whose signature, timestamp or nonce is bad.
+var unauthorized = events.APIGatewayV2HTTPResponse{StatusCode: 401, Headers: jsonHeaders, Body: `{"error":"unauthorized"}`, Cookies: []string{}}
+
+// body makes an event's.
+func body(id, order, kind, status string) string {
+	return `{"event_id":"` + id + `","order_id":"` + order + `","type":"` + kind + `","payload":{"status":"` + status + `"}}`
+}
+
+func changed(id, status string) string { return body(id, "42", "order.status_changed", status) }
+
+func TestOutcomes(t *testing.T) {
+	tests := []struct {
+		name       string
+		deliveries []delivery // each with a nonce of its own where it has none
+		results    []string
+		order      g2a.EventStatus // of order 42 in the end
+	}{
+		{"new", []delivery{{}}, []string{"processed"}, "completed"},
+		{"the very same bytes again", []delivery{{nonce: nonce}, {nonce: nonce}}, []string{"processed", "duplicate"}, "completed"},
+		{"same event, new nonce", []delivery{{}, {}}, []string{"processed", "duplicate"}, "completed"},
+		{"forward", []delivery{{body: changed("1", "pending")}, {body: changed("2", "processing")}, {body: changed("3", "completed")}}, []string{"processed", "processed", "processed"}, "completed"},
+		{"late", []delivery{{body: changed("2", "processing")}, {body: changed("1", "pending")}}, []string{"processed", "superseded"}, "processing"},
+		{"equal", []delivery{{body: changed("1", "processing")}, {body: changed("2", "processing")}}, []string{"processed", "superseded"}, "processing"},
+		{"final, and late", []delivery{{}, {body: changed("2", "processing")}}, []string{"processed", "superseded"}, "completed"},
+		{"final twice", []delivery{{}, {body: changed("2", "completed")}}, []string{"processed", "superseded"}, "completed"},
+		{"late again", []delivery{{}, {body: changed("2", "pending")}, {body: changed("2", "pending")}}, []string{"processed", "superseded", "duplicate"}, "completed"},
+		{"completed after failed", []delivery{{body: changed("1", "failed")}, {}}, []string{"processed", "parked"}, "failed"},
+		{"cancelled after completed", []delivery{{}, {body: body("2", "42", "order.cancelled", "cancelled")}}, []string{"processed", "parked"}, "completed"},
+		{"parked again", []delivery{{body: changed("1", "failed")}, {}, {}}, []string{"processed", "parked", "duplicate"}, "failed"},
+		{"unknown status", []delivery{{body: changed("1", "refunded")}}, []string{"parked"}, ""},
+		{"unknown type", []delivery{{body: body("1", "42", "order.refunded", "completed")}}, []string{"parked"}, ""},
+		{"type against status", []delivery{{body: body("1", "42", "order.completed", "failed")}}, []string{"parked"}, ""},
+		{"another order", []delivery{{body: body("1", "41", "order.failed", "failed")}, {}}, []string{"processed", "processed"}, "completed"},
+		{"fields that are not known", []delivery{{body: `{"v":2,` + strings.TrimPrefix(completed, "{")}}, []string{"processed"}, "completed"},
+		{"oldest timestamp", []delivery{{timestamp: "1763999700000"}}, []string{"processed"}, "completed"},
+		{"newest timestamp", []delivery{{timestamp: "1764000300000"}}, []string{"processed"}, "completed"},
+		{"in base64", []delivery{{base64: true}}, []string{"processed"}, "completed"},
+		{"raw bytes in base64", []delivery{{base64: true, body: `{"name":"caf` + "\xe9" + `",` + strings.TrimPrefix(completed, "{")}}, []string{"processed"}, "completed"},
+		{"raw bytes with space", []delivery{{body: "\r\n " + completed + "\n"}}, []string{"processed"}, "completed"},
+		{"charset", []delivery{{headers: map[string]string{"content-type": "application/json; charset=utf-8"}}}, []string{"processed"}, "completed"},
+		{"media type in capitals", []delivery{{headers: map[string]string{"content-type": "Application/JSON"}}}, []string{"processed"}, "completed"},
+		{"as long as may be", []delivery{{body: padded(256 << 10)}}, []string{"processed"}, "completed"},
+		{"as long as may be, in base64", []delivery{{body: padded(256 << 10), base64: true}}, []string{"processed"}, "completed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture()
+			for i, d := range tt.deliveries {
+				if d.nonce == "" {
+					d.nonce = nonce[:len(nonce)-1] + string(rune('a'+i))
+				}
+				got := f.deliver(t, d)
+				want := events.APIGatewayV2HTTPResponse{StatusCode: 200, Headers: jsonHeaders, Body: `{"result":"` + tt.results[i] + `"}`, Cookies: []string{}}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("delivery %d: got %+v\nwant %+v", i+1, got, want)
+				}
+				if counted, want := f.counted(t), (map[string]any{"WebhookResult": 1.0, "result": tt.results[i]}); !reflect.DeepEqual(counted, want) {
+					t.Errorf("delivery %d: counted %v, want %v", i+1, counted, want)
+				}
+				if line := f.lastLine(t); line["level"] != "INFO" || line["result"] != tt.results[i] || line["event_id"] == nil || line["g2a_order_id"] == nil {
+					t.Errorf("delivery %d: logged %v", i+1, line)
+				}
+				if tt.results[i] == "parked" {
+					f.checkParked(t, d.complete().body)
+				}
+			}
+			if got := f.store.orders["42"].Event.Status; got != tt.order {
+				t.Errorf("order 42 is %q, want %q", got, tt.order)
+			}
+			if f.hashes.askedForFresh != 0 {
+				t.Error("hashes are read anew for a good signature")
+			}
+		})
+	}
+}
+
+// checkParked finds the one event that waits for a person.
+func (f *fixture) checkParked(t *testing.T, body string) {
+	t.Helper()
+	for _, d := range f.store.events {
+		if d.Outcome == inbox.Parked && string(d.Body) == body && d.LastError != "" {
+			return
+		}
+	}
+	t.Errorf("no event is parked: %v", f.store.events)
+}
+
+// padded is completed, made longer by spaces.
+func padded(length int) string { return completed + strings.Repeat(" ", length-len(completed)) }
+
+// TestVector: the signature that was worked out elsewhere.
+func TestVector(t *testing.T) {
+	f := newFixture()
+	if got := f.deliver(t, delivery{signature: signature}); got.Body != `{"result":"processed"}` {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestHeadersInAnyCase(t *testing.T) {
+	for _, spell := range []func(string) string{strings.ToUpper, strings.ToLower, strings.Title} { //nolint:staticcheck // ASCII
+		headers := map[string]string{
+			"x-g2a-signature": "", "x-g2a-timestamp": "", "x-g2a-nonce": "", "content-type": "",
+		}
+		maps.Copy(headers, map[string]string{
+			spell("X-g2a-signature"): signature, spell("X-g2a-timestamp"): timestamp, spell("X-g2a-nonce"): nonce, spell("content-type"): "application/json",
+		})
+		t.Run(spell("x-g2a-nonce"), func(t *testing.T) {
+			if got := newFixture().deliver(t, delivery{headers: headers}); got.Body != `{"result":"processed"}` {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestUnauthorized(t *testing.T) {
+	header := func(name, value string) delivery { return delivery{headers: map[string]string{name: value}} }
+	tests := []struct {
+		name     string
+		delivery delivery
+		reason   string
+	}{
+		{"no signature", header("x-g2a-signature", ""), "signature_absent"},
+		{"two signatures", header("x-g2a-signature", signature+","+signature), "signature_absent"},
+		{"two signatures, one empty", header("x-g2a-signature", signature+","), "signature_absent"},
+		{"signature in two spellings", header("X-G2A-Signature", signature), "signature_absent"},
+		{"signature not hexadecimal", delivery{signature: strings.Repeat("g", 64)}, "signature_malformed"},
+		{"signature too short", delivery{signature: signature[:62]}, "signature_malformed"},
+		{"signature too long", delivery{signature: signature + "00"}, "signature_malformed"},
+		{"signature with a digit too few", delivery{signature: signature[:63]}, "signature_malformed"},
+		{"signature with a name", delivery{signature: "sha256=" + signature}, "signature_malformed"},
+		{"signature wrong in a bit", delivery{signature: signature[:63] + "1"}, "signature_wrong"},
+		{"signature of another hash", delivery{signedBy: oldHash}, "signature_wrong"},
+		{"signature of another body", delivery{body: changed("1", "failed"), signature: signature}, "signature_wrong"},
+		{"signature of a body without the newline", delivery{body: completed + "\n", signature: signature}, "signature_wrong"},
+		{"signature of another body, in base64", delivery{body: changed("1", "failed"), signature: signature, base64: true}, "signature_wrong"},
+		{"signature of another timestamp", delivery{timestamp: "1764000000001", signature: signature}, "signature_wrong"},
+		{"signature of another nonce", delivery{nonce: nonce + "2", signature: signature}, "signature_wrong"},
+		{"body that is no event, not signed", delivery{body: "not JSON", signature: signature}, "signature_wrong"},
+		{"no timestamp", header("x-g2a-timestamp", ""), "timestamp_absent"},
+		{"two timestamps", header("x-g2a-timestamp", timestamp+", "+timestamp), "timestamp_absent"},
+		{"timestamp in seconds", delivery{timestamp: "1764000000"}, "timestamp_malformed"},
+		{"timestamp of 14 digits", delivery{timestamp: "17640000000000"}, "timestamp_malformed"},
+		{"timestamp with a sign", delivery{timestamp: "+764000000000"}, "timestamp_malformed"},
+		{"timestamp in words", delivery{timestamp: "yesterday-1pm"}, "timestamp_malformed"},
+		{"timestamp too old", delivery{timestamp: "1763999699999"}, "timestamp_stale"},
+		{"timestamp too new", delivery{timestamp: "1764000300001"}, "timestamp_ahead"},
+		{"no nonce", header("x-g2a-nonce", ""), "nonce_absent"},
+		{"two nonces", header("x-g2a-nonce", nonce+","+nonce), "nonce_absent"},
+		{"nonce too short", delivery{nonce: "123456789012345"}, "nonce_malformed"},
+		{"nonce too long", delivery{nonce: strings.Repeat("n", 129)}, "nonce_malformed"},
+		{"nonce of other characters", delivery{nonce: "nonce 0000000000#"}, "nonce_malformed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture()
+			if got := f.deliver(t, tt.delivery); !reflect.DeepEqual(got, unauthorized) {
+				t.Errorf("got %+v\nwant %+v", got, unauthorized)
+			}
+			f.checkRefused(t, 401, tt.reason)
+		})
+	}
+}
+
+// checkRefused checks that nothing was written, and what was told.
+func (f *fixture) checkRefused(t *testing.T, status float64, reason string) {
+	t.Helper()
+	if f.store.touched != 0 {
+		t.Error("the store is touched before the signature is valid")
+	}
+	if counted, want := f.counted(t), (map[string]any{"WebhookRejected": 1.0, "reason": reason}); !reflect.DeepEqual(counted, want) {
+		t.Errorf("counted %v, want %v", counted, want)
+	}
+	if line := f.lastLine(t); line["level"] != "WARN" || line["status"] != status || line["reason"] != reason || line["error"] == "" || line["event_id"] != nil {
+		t.Errorf("logged %v", line)
+	}
+}
+
+// TestNonceReused: a nonce with another event is a replay, and told like a forgery.
+func TestNonceReused(t *testing.T) {
+	f := newFixture()
+	f.deliver(t, delivery{})
+	got := f.deliver(t, delivery{body: body("evt_2", "42", "order.failed", "failed")})
+	if !reflect.DeepEqual(got, unauthorized) {
+		t.Errorf("got %+v\nwant %+v", got, unauthorized)
+	}
+	if len(f.store.events) != 1 || f.store.orders["42"].Event.Status != "completed" {
+		t.Errorf("stored %v", f.store.events)
+	}
+	if counted := f.counted(t); counted["reason"] != "nonce_reused" {
+		t.Errorf("counted %v", counted)
+	}
+	if line := f.lastLine(t); line["event_id"] != "evt_2" || line["status"] != 401.0 {
+		t.Errorf("logged %v", line)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	type headers = map[string]string
+	long := strings.Repeat("secret-field-", 100)
+	tests := []struct {
+		name     string
+		delivery delivery
+		status   int
+		answer   string
+		reason   string
+	}{
+		{"not JSON", delivery{body: "status=completed"}, 400, "event is malformed: is not JSON", "event_malformed"},
+		{"text after the JSON", delivery{body: completed + "x"}, 400, "event is malformed: is not JSON", "event_malformed"},
+		{"list", delivery{body: "[" + completed + "]"}, 400, "event is malformed: is not an object", "event_malformed"},
+		{"null", delivery{body: "null"}, 400, "event is malformed: is not an object", "event_malformed"},
+		{"two fields of one name", delivery{body: `{"order_id":"41",` + completed[1:]}, 400, "event is malformed: has two fields of one name", "event_malformed"},
+		{"two fields of one long name", delivery{body: `{"` + long + `":1,"` + long + `":1}`}, 400, "event is malformed: has two fields of one name", "event_malformed"},
+		{"no event_id", delivery{body: `{"order_id":"42","type":"order.completed","payload":{"status":"completed"}}`}, 400, "event is malformed: field event_id is missing", "event_malformed"},
+		{"order_id as a number", delivery{body: `{"event_id":"1","order_id":42,"type":"order.completed","payload":{"status":"completed"}}`}, 400, "event is malformed: field order_id is not a text", "event_malformed"},
+		{"order_id with a separator", delivery{body: body("1", "42#43", "order.completed", "completed")}, 400, "event is malformed: field order_id is not 1 to 128 of A-Za-z0-9._:-", "event_malformed"},
+		{"no type", delivery{body: body("1", "42", "", "completed")}, 400, "event is malformed: field type is not 1 to 128 of A-Za-z0-9._:-", "event_malformed"},
+		{"no payload", delivery{body: `{"event_id":"1","order_id":"42","type":"order.completed"}`}, 400, "event is malformed: payload: is missing", "event_malformed"},
+		{"no status", delivery{body: `{"event_id":"1","order_id":"42","type":"order.completed","payload":{}}`}, 400, "event is malformed: field status is missing", "event_malformed"},
+		{"one byte too long", delivery{body: padded(256<<10 + 1)}, 413, "body is longer than 256 KiB", "body_too_long"},
+		{"one byte too long, in base64", delivery{body: padded(256<<10 + 1), base64: true}, 413, "body is longer than 256 KiB", "body_too_long"},
+		{"much too long, not signed", delivery{body: padded(5 << 20), signature: signature}, 413, "body is longer than 256 KiB", "body_too_long"},
+		{"no media type", delivery{headers: headers{"content-type": ""}}, 415, "Content-Type is not application/json", "content_type"},
+		{"text", delivery{headers: headers{"content-type": "text/plain"}}, 415, "Content-Type is not application/json", "content_type"},
+		{"form", delivery{headers: headers{"content-type": "application/x-www-form-urlencoded"}}, 415, "Content-Type is not application/json", "content_type"},
+		{"two media types", delivery{headers: headers{"content-type": "application/json,application/json"}}, 415, "Content-Type is not application/json", "content_type"},
+		{"almost", delivery{headers: headers{"content-type": "application/jsonp"}}, 415, "Content-Type is not application/json", "content_type"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture()
+			got := f.deliver(t, tt.delivery)
+			want := events.APIGatewayV2HTTPResponse{StatusCode: tt.status, Headers: jsonHeaders, Body: `{"error":"` + tt.answer + `"}`, Cookies: []string{}}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v\nwant %+v", got, want)
+			}
+			f.checkRefused(t, float64(tt.status), tt.reason)
+			if line := f.lastLine(t); line["error"] != tt.answer {
+				t.Errorf("the log says %q, want %q", line["error"], tt.answer)
+			}
+		})
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	failing := func(context.Context) error { return store.ErrUnavailable }
+	hanging := func(ctx context.Context) error { <-ctx.Done(); return errors.Join(store.ErrUnavailable, ctx.Err()) }
+	conflict := func(context.Context) error { return errors.Join(store.ErrUnavailable, inbox.ErrConflict) }
+	tests := []struct {
+		name   string
+		wrong  bool // the signature
+		broken func(f *fixture)
+	}{
+		{"store fails", false, func(f *fixture) { f.store.before = failing }},
+		{"store hangs", false, func(f *fixture) { f.store.before = hanging }},
+		{"store in conflict without end", false, func(f *fixture) { f.store.before = conflict }},
+		{"secret cannot be read", false, func(f *fixture) { f.hashes.err = errors.New("no secret") }},
+		{"secret cannot be read anew", true, func(f *fixture) { f.hashes.freshErr = errors.New("no secret") }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture()
+				tt.broken(f)
+				d := delivery{}
+				if tt.wrong {
+					d.signedBy = oldHash
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				got := f.send(ctx, t, d.event(t))
+				if ctx.Err() != nil {
+					t.Error("the answer comes after the function's time")
+				}
+				headers := maps.Clone(jsonHeaders)
+				headers["Retry-After"] = "5"
+				want := events.APIGatewayV2HTTPResponse{StatusCode: 503, Headers: headers, Body: `{"error":"try again later"}`, Cookies: []string{}}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("got %+v\nwant %+v", got, want)
+				}
+				if len(f.store.nonces)+len(f.store.events)+len(f.store.orders) != 0 {
+					t.Error("something is written")
+				}
+				f.checkTold(t)
+				if counted, want := f.counted(t), (map[string]any{"WebhookUnavailable": 1.0}); !reflect.DeepEqual(counted, want) {
+					t.Errorf("counted %v, want %v", counted, want)
+				}
+				if line := f.lastLine(t); line["level"] != "ERROR" || line["error"] == "" {
+					t.Errorf("logged %v", line)
+				}
+			})
+		})
+	}
+}
+
+// TestConflictThatPasses: others in the way for a moment are no reason for a 503.
+func TestConflictThatPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, tries := newFixture(), 0
+		f.store.before = func(context.Context) error {
+			if tries++; tries < 4 {
+				return errors.Join(store.ErrUnavailable, inbox.ErrConflict)
+			}
+			return nil
+		}
+		if got := f.deliver(t, delivery{}); got.Body != `{"result":"processed"}` {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestRotation(t *testing.T) {
+	tests := []struct {
+		name         string
+		known, fresh []g2a.Secret
+		delivery     delivery
+		want         int
+		readAnew     int
+	}{
+		{"signed with the current one", []g2a.Secret{newHash, oldHash}, nil, delivery{signedBy: newHash}, 200, 0},
+		{"signed with the previous one", []g2a.Secret{newHash, oldHash}, nil, delivery{signedBy: oldHash}, 200, 0},
+		{"rotated a moment ago", []g2a.Secret{oldHash}, []g2a.Secret{newHash, oldHash}, delivery{signedBy: newHash}, 200, 1},
+		{"signed with one that is gone", []g2a.Secret{newHash, oldHash}, []g2a.Secret{newHash, oldHash}, delivery{signedBy: hash}, 401, 1},
+		{"not signed at all", []g2a.Secret{oldHash}, []g2a.Secret{newHash}, delivery{headers: map[string]string{"x-g2a-signature": ""}}, 401, 0},
+		{"signed, but stale", []g2a.Secret{oldHash}, []g2a.Secret{newHash}, delivery{signedBy: newHash, timestamp: "1763999699999"}, 401, 0},
+		{"signed, but no event", []g2a.Secret{oldHash}, []g2a.Secret{newHash}, delivery{signedBy: newHash, body: "[]"}, 400, 1},
+		{"signed with no hash", []g2a.Secret{{}}, nil, delivery{signature: g2a.SignWebhook(g2a.Secret{}, []byte(completed), timestamp, nonce).Reveal()}, 401, 1},
+		{"no hashes", nil, nil, delivery{}, 401, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture()
+			f.hashes.known, f.hashes.fresh = tt.known, tt.fresh
+			if got := f.deliver(t, tt.delivery); got.StatusCode != tt.want {
+				t.Errorf("got %+v, want %d", got, tt.want)
+			}
+			if f.hashes.askedForFresh != tt.readAnew {
+				t.Errorf("hashes are read anew %d times, want %d", f.hashes.askedForFresh, tt.readAnew)
+			}
+			if (f.store.touched > 0) != (tt.want == 200) {
+				t.Errorf("the store is touched %d times", f.store.touched)
+			}
+		})
+	}
+}
+
+func TestOtherRequests(t *testing.T) {
+	tests := []struct {
+		name, method, path string
+		status             int
+		body               string
+	}{
+		{"alive", "GET", "/health/live", 200, `{"status":"alive"}`},
+		{"another path", "GET", "/", 404, "404 page not found\n"},
+		{"path below the webhook's", "POST", "/webhooks/g2a/x", 404, "404 page not found\n"},
+		{"path in capitals", "POST", "/Webhooks/G2A", 404, "404 page not found\n"},
+		{"another method", "GET", "/webhooks/g2a", 405, "Method Not Allowed\n"},
+		{"another method on health", "POST", "/health/live", 405, "Method Not Allowed\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture()
+			got := f.send(t.Context(), t, event(t, tt.method, tt.path, map[string]string{"host": "x", "content-type": "application/json"}, completed, false))
+			if got.StatusCode != tt.status || got.Body != tt.body {
+				t.Errorf("got %+v, want %d %q", got, tt.status, tt.body)
+			}
+			if f.hashes.asked+f.hashes.askedForFresh+f.store.touched != 0 || f.log.Len()+f.metrics.Len() != 0 {
+				t.Error("the secret or the store is touched, or something is told")
+			}
+		})
+	}
+}
+
+// TestInvalidEvents: what API Gateway never sends is an error with a name, and the
+// adapter is not let to write its own words about it.
+func TestInvalidEvents(t *testing.T) {
+	const before, after = `{"version":"2.0","requestContext":{"domainName":"x","http":{"method":"POST"}},`, `}`
+	tests := []struct{ name, payload string }{
+		{"nothing", ``},
+		{"not JSON", `POST /webhooks/g2a`},
+		{"null", `null`},
+		{"list", `[]`},
+		{"another event", `{"source":"aws.events"}`},
+		{"payload format 1.0", `{"version":"1.0","httpMethod":"POST","path":"/webhooks/g2a","body":"{}"}`},
+		{"headers of another type", before + `"headers":[]` + after},
+		{"body of another type", before + `"body":{}` + after},
+		{"not base64", before + `"isBase64Encoded":true,"body":"***"` + after},
+		{"path with a bad escape", before + `"rawPath":"/%zz"` + after},
+		{"path with a control character", before + `"rawPath":"/\u0000"` + after},
+		{"query with a control character", before + `"rawQueryString":"a=\n"` + after},
+		{"method with a space", `{"requestContext":{"domainName":"x","http":{"method":"PO ST","path":"/"}}}`},
+		{"domain with a space", `{"requestContext":{"domainName":"x y","http":{"method":"POST","path":"/"}}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture()
+			var output []byte
+			var err error
+			written := captured(t, func() { output, err = f.gateway.Invoke(t.Context(), []byte(tt.payload)) })
+			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != "InvalidEvent" || failure.Message == "" { //nolint:errorlint // as aws-lambda-go looks at it
+				t.Errorf("got %s, %#v", output, err)
+			}
+			if written != "" {
+				t.Errorf("written past the log: %q", written)
+			}
+			if f.hashes.asked+f.store.touched != 0 {
+				t.Error("the secret or the store is touched")
+			}
+		})
+	}
+}
+
+// captured gives what is written to standard output and by package log meanwhile.
+func captured(t *testing.T, do func()) string {
+	t.Helper()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	stdout, stdlogger := os.Stdout, stdlog.Writer()
+	os.Stdout = writer
+	stdlog.SetOutput(&logged)
+	defer func() {
+		os.Stdout = stdout
+		stdlog.SetOutput(stdlogger)
+	}()
+	do()
+	_ = writer.Close()
+	written, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(written) + logged.String()
+}
+
+// FuzzGateway gives the function any payload: it never panics, answers or fails with
+// a name, and touches the store for nothing but a signed webhook.
+func FuzzGateway(f *testing.F) {
+	for _, d := range []delivery{
+		{}, {base64: true}, {signature: signature[:63] + "1"}, {body: "[]"}, {body: changed("1", "refunded")},
+		{headers: map[string]string{"x-g2a-nonce": nonce + "," + nonce}},
+		{headers: map[string]string{"X-G2A-Signature": signature}},
+		{headers: map[string]string{"content-type": "text/plain"}},
+	} {
+		f.Add(d.event(f))
+	}
+	f.Add(event(f, "GET", "/health/live", nil, "", false))
+	f.Add([]byte(`{"requestContext":{"http":{"method":"POST"}},"rawPath":"/%zz"}`))
+	f.Add([]byte(`null`))
+	statuses := map[int]bool{200: true, 301: true, 307: true, 400: true, 401: true, 404: true, 405: true, 413: true, 415: true}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		fixture := newFixture()
+		output, err := fixture.gateway.Invoke(t.Context(), payload)
+		if fixture.store.touched > 0 && !signed(payload) {
+			t.Errorf("the store is touched by %q", payload)
+		}
+		if err != nil {
+			if failure, named := err.(messages.InvokeResponse_Error); !named || failure.Type != "InvalidEvent" { //nolint:errorlint // as aws-lambda-go looks at it
+				t.Errorf("error %#v", err)
+			}
+			return
+		}
+		var response events.APIGatewayV2HTTPResponse
+		if err := json.Unmarshal(output, &response); err != nil || !statuses[response.StatusCode] {
+			t.Errorf("answer %s", output)
+		}
+	})
+}
+
+// signed reports whether a payload holds a webhook that hash has signed, by the
+// shortest way to see it.
+func signed(payload []byte) bool {
+	var event events.APIGatewayV2HTTPRequest
+	if json.Unmarshal(payload, &event) != nil {
+		return false
+	}
+	headers := map[string]string{}
+	for name, value := range event.Headers {
+		headers[strings.ToLower(name)] = strings.TrimSpace(value)
+	}
+	body := []byte(event.Body)
+	if event.IsBase64Encoded {
+		body, _ = base64.StdEncoding.DecodeString(event.Body)
+	}
+	right := g2a.SignWebhook(hash, body, headers["x-g2a-timestamp"], headers["x-g2a-nonce"]).Reveal()
+	return strings.EqualFold(right, headers["x-g2a-signature"])
+}
