@@ -1,0 +1,322 @@
+package inbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
+)
+
+var background = context.Background()
+
+// memory is an inbox.Store that keeps the promises of the interface.
+type memory struct {
+	nonces map[string]string // the event of each
+	events map[string]inbox.Delivery
+	orders map[string]inbox.Delivery // the last one applied
+	counts map[string]int            // applied to each order
+	fail   []error                   // of the next calls
+	calls  []string
+}
+
+func newMemory() *memory {
+	return &memory{
+		nonces: map[string]string{}, events: map[string]inbox.Delivery{},
+		orders: map[string]inbox.Delivery{}, counts: map[string]int{},
+	}
+}
+
+func (m *memory) Apply(_ context.Context, d inbox.Delivery) (inbox.Found, bool, error) {
+	return m.write("apply", d, true)
+}
+
+func (m *memory) Record(_ context.Context, d inbox.Delivery) (inbox.Found, bool, error) {
+	return m.write("record", d, false)
+}
+
+func (m *memory) write(call string, d inbox.Delivery, order bool) (found inbox.Found, applied bool, err error) {
+	m.calls = append(m.calls, call)
+	if len(m.fail) > 0 {
+		err, m.fail = m.fail[0], m.fail[1:]
+		if err != nil {
+			return found, false, err
+		}
+	}
+	found.NonceEventKey = m.nonces[d.Event.Nonce]
+	_, found.Event = m.events[d.EventKey()]
+	if was, known := m.orders[d.Event.OrderID]; order && known && was.Rank >= d.Rank {
+		found.Status = was.Event.Status
+	}
+	if found != (inbox.Found{}) {
+		return found, false, nil
+	}
+	m.nonces[d.Event.Nonce], m.events[d.EventKey()] = d.EventKey(), d
+	if order {
+		m.orders[d.Event.OrderID] = d
+		m.counts[d.Event.OrderID]++
+	}
+	return found, true, nil
+}
+
+// event is one of order o1; its nonce is new with every name.
+func event(id string, kind g2a.EventType, status g2a.EventStatus) g2a.Event {
+	return g2a.Event{ID: id, OrderID: "o1", Type: kind, Status: status, Nonce: "nonce-of-" + id}
+}
+
+func changed(id string, status g2a.EventStatus) g2a.Event {
+	return event(id, g2a.EventStatusChanged, status)
+}
+
+func nonce(e g2a.Event, nonce string) g2a.Event {
+	e.Nonce = nonce
+	return e
+}
+
+func TestReceive(t *testing.T) {
+	down := errors.New("the store does not answer")
+	busy := fmt.Errorf("writing: %w", inbox.ErrConflict)
+	tests := map[string]struct {
+		before []g2a.Event
+		fail   []error // of the store's calls for the event
+		event  g2a.Event
+		want   inbox.Outcome
+		err    error
+		status g2a.EventStatus // of the order in the end
+		calls  []string
+		reason string // last_error of the parked
+	}{
+		"the first": {event: changed("e1", "processing"), want: inbox.Processed, status: "processing", calls: []string{"apply"}},
+		"each type with its status": {
+			before: []g2a.Event{changed("e1", "pending")},
+			event:  event("e2", g2a.EventOrderCompleted, "completed"), want: inbox.Processed, status: "completed", calls: []string{"apply"},
+		},
+		"the very same again": {
+			before: []g2a.Event{changed("e1", "processing")},
+			event:  changed("e1", "processing"), want: inbox.Duplicate, status: "processing", calls: []string{"apply"},
+		},
+		"the same event with a new nonce": {
+			before: []g2a.Event{changed("e1", "processing")},
+			event:  nonce(changed("e1", "processing"), "another"), want: inbox.Duplicate, status: "processing", calls: []string{"apply"},
+		},
+		"the same event, and the order is further": {
+			before: []g2a.Event{changed("e1", "processing"), changed("e2", "completed")},
+			event:  nonce(changed("e1", "processing"), "another"), want: inbox.Duplicate, status: "completed", calls: []string{"apply"},
+		},
+		"a nonce of another event": {
+			before: []g2a.Event{changed("e1", "processing")},
+			event:  nonce(changed("e2", "completed"), "nonce-of-e1"), err: inbox.ErrNonceReused, status: "processing", calls: []string{"apply"},
+		},
+		"an old event with the nonce of another": {
+			before: []g2a.Event{changed("e1", "processing"), changed("e2", "completed")},
+			event:  nonce(changed("e1", "processing"), "nonce-of-e2"), err: inbox.ErrNonceReused, status: "completed", calls: []string{"apply"},
+		},
+		"a parked event with the nonce of another": {
+			before: []g2a.Event{changed("e1", "processing")},
+			event:  nonce(changed("e2", "lost"), "nonce-of-e1"), err: inbox.ErrNonceReused, status: "processing", calls: []string{"record"},
+		},
+		"same id of another order": {
+			before: []g2a.Event{{ID: "e1", OrderID: "o2", Type: g2a.EventStatusChanged, Status: "completed", Nonce: "n"}},
+			event:  changed("e1", "pending"), want: inbox.Processed, status: "pending", calls: []string{"apply"},
+		},
+		"status behind": {
+			before: []g2a.Event{changed("e1", "processing")},
+			event:  changed("e2", "pending"), want: inbox.Superseded, status: "processing", calls: []string{"apply", "record"},
+		},
+		"status equal": {
+			before: []g2a.Event{changed("e1", "processing")},
+			event:  changed("e2", "processing"), want: inbox.Superseded, status: "processing", calls: []string{"apply", "record"},
+		},
+		"status behind a final one": {
+			before: []g2a.Event{changed("e1", "failed")},
+			event:  changed("e2", "processing"), want: inbox.Superseded, status: "failed", calls: []string{"apply", "record"},
+		},
+		"the same final status": {
+			before: []g2a.Event{changed("e1", "completed")},
+			event:  event("e2", g2a.EventOrderCompleted, "completed"), want: inbox.Superseded, status: "completed", calls: []string{"apply", "record"},
+		},
+		"completed after failed": {
+			before: []g2a.Event{changed("e1", "failed")},
+			event:  changed("e2", "completed"), want: inbox.Parked, status: "failed", calls: []string{"apply", "record"}, reason: "status completed after failed",
+		},
+		"cancelled after completed": {
+			before: []g2a.Event{changed("e1", "completed")},
+			event:  changed("e2", "cancelled"), want: inbox.Parked, status: "completed", calls: []string{"apply", "record"}, reason: "status cancelled after completed",
+		},
+		"parked again": {
+			before: []g2a.Event{changed("e1", "failed"), changed("e2", "completed")},
+			event:  nonce(changed("e2", "completed"), "another"), want: inbox.Duplicate, status: "failed", calls: []string{"apply"},
+		},
+		"unknown status": {event: changed("e1", "lost"), want: inbox.Parked, calls: []string{"record"}, reason: "unknown status lost"},
+		"unknown type":   {event: event("e1", "order.lost", "completed"), want: inbox.Parked, calls: []string{"record"}, reason: "unknown type order.lost"},
+		"type and status of two minds": {
+			event: event("e1", g2a.EventOrderCompleted, "failed"), want: inbox.Parked, calls: []string{"record"}, reason: "type order.completed with status failed",
+		},
+		"unknown status, received before": {
+			before: []g2a.Event{changed("e1", "lost")},
+			event:  nonce(changed("e1", "lost"), "another"), want: inbox.Duplicate, calls: []string{"record"},
+		},
+		"the store does not answer":            {fail: []error{down}, event: changed("e1", "pending"), err: down, calls: []string{"apply"}},
+		"nor for the record":                   {fail: []error{down}, event: changed("e1", "lost"), err: down, calls: []string{"record"}},
+		"other transactions for a while":       {fail: []error{busy, busy, busy}, event: changed("e1", "pending"), want: inbox.Processed, status: "pending", calls: slices.Repeat([]string{"apply"}, 4)},
+		"other transactions without end":       {fail: slices.Repeat([]error{busy}, 99), event: changed("e1", "pending"), err: inbox.ErrConflict, calls: slices.Repeat([]string{"apply"}, 12)},
+		"other transactions while it is kept":  {fail: []error{busy, busy}, event: changed("e1", "lost"), want: inbox.Parked, calls: slices.Repeat([]string{"record"}, 3), reason: "unknown status lost"},
+		"other transactions, and then a fault": {fail: []error{busy, down}, event: changed("e1", "pending"), err: down, calls: slices.Repeat([]string{"apply"}, 2)},
+		"the store fails between the two writes": {
+			before: []g2a.Event{changed("e1", "processing")}, fail: []error{nil, down},
+			event: changed("e2", "pending"), err: down, status: "processing", calls: []string{"apply", "record"},
+		},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory()
+				box := inbox.Inbox{Store: m, Clock: time.Now}
+				for _, e := range c.before {
+					if _, err := box.Receive(background, e, []byte("{}")); err != nil {
+						t.Fatal(err)
+					}
+				}
+				before := maps.Clone(m.events)
+				m.calls, m.fail = nil, c.fail
+				received := time.Now()
+				got, err := box.Receive(background, c.event, []byte("{}"))
+				if got != c.want || !errors.Is(err, c.err) {
+					t.Errorf("got %q, %v; want %q, %v", got, err, c.want, c.err)
+				}
+				if !slices.Equal(m.calls, c.calls) {
+					t.Errorf("calls %q, want %q", m.calls, c.calls)
+				}
+				if status := m.orders["o1"].Event.Status; status != c.status {
+					t.Errorf("the order is %q, want %q", status, c.status)
+				}
+				if (c.err != nil || c.want == inbox.Duplicate) && !same(before, m.events) {
+					t.Errorf("something was written")
+				}
+				if c.want == inbox.Parked || c.want == inbox.Superseded || c.want == inbox.Processed {
+					checkKept(t, m.events, c.event, c.want, c.reason, received)
+				}
+			})
+		})
+	}
+}
+
+func same(a, b map[string]inbox.Delivery) bool {
+	return maps.EqualFunc(a, b, func(a, b inbox.Delivery) bool { return a.Event == b.Event && a.Outcome == b.Outcome })
+}
+
+func checkKept(t *testing.T, events map[string]inbox.Delivery, e g2a.Event, outcome inbox.Outcome, reason string, received time.Time) {
+	t.Helper()
+	d := events[e.ID+"#"+e.OrderID+"#"+string(e.Type)]
+	const sum = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of {}
+	if d.Outcome != outcome || d.LastError != reason || string(d.Body) != "{}" || d.BodySHA256 != sum || !d.ReceivedAt.Equal(received) {
+		t.Errorf("kept %+v, want %s %q", d, outcome, reason)
+	}
+}
+
+// It ends in time to answer, however long other transactions are in the way.
+func TestReceiveDeadline(t *testing.T) {
+	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 510*time.Millisecond)
+		},
+		"cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			return ctx, cancel
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory()
+				m.fail = slices.Repeat([]error{inbox.ErrConflict}, 99)
+				ctx, cancel := end(background)
+				defer cancel()
+				begun := time.Now()
+				_, err := (&inbox.Inbox{Store: m, Clock: time.Now}).Receive(ctx, changed("e1", "pending"), nil)
+				if !errors.Is(err, inbox.ErrConflict) {
+					t.Errorf("got %v, want ErrConflict", err)
+				}
+				if took := time.Since(begun); took > 10*time.Millisecond || len(m.calls) > 11 {
+					t.Errorf("took %s and %d calls", took, len(m.calls))
+				}
+			})
+		})
+	}
+}
+
+// In whatever order events come, and however often: the status never goes back, and
+// where a final one is among them, the first of those is the end.
+func TestAnyOrder(t *testing.T) {
+	rank := map[g2a.EventStatus]int{"pending": 1, "processing": 2, "completed": 3, "failed": 3, "cancelled": 3}
+	statuses := []g2a.EventStatus{"pending", "processing", "completed", "failed", "cancelled", "lost"}
+	rapid.Check(t, func(t *rapid.T) {
+		deliveries := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) g2a.Event {
+			// Few ids, so that many are repeated; the status belongs to the event.
+			n := rapid.IntRange(0, 9).Draw(t, "event")
+			e := changed(fmt.Sprint("e", n), statuses[n%len(statuses)])
+			return nonce(e, fmt.Sprint("nonce-", rapid.IntRange(0, 99).Draw(t, "nonce")))
+		}), 1, 30).Draw(t, "deliveries")
+
+		m := newMemory()
+		box := inbox.Inbox{Store: m, Clock: time.Now}
+		var firstFinal, highest g2a.EventStatus
+		processed := 0
+		for _, e := range deliveries {
+			before := m.orders["o1"].Event.Status
+			outcome, err := box.Receive(background, e, []byte("{}"))
+			if err != nil && !errors.Is(err, inbox.ErrNonceReused) {
+				t.Fatal(err)
+			}
+			after := m.orders["o1"].Event.Status
+			if rank[after] < rank[before] || rank[before] == 3 && after != before {
+				t.Fatalf("from %s back to %s", before, after)
+			}
+			if (outcome == inbox.Processed) != (after != before) {
+				t.Fatalf("%s from %q to %q", outcome, before, after)
+			}
+			if err != nil { // a replay counts for nothing
+				continue
+			}
+			if outcome == inbox.Processed {
+				processed++
+			}
+			if rank[e.Status] == 3 && firstFinal == "" {
+				firstFinal = e.Status
+			}
+			if rank[e.Status] > rank[highest] {
+				highest = e.Status
+			}
+		}
+		want := highest
+		if firstFinal != "" {
+			want = firstFinal
+		}
+		if got := m.orders["o1"].Event.Status; got != want {
+			t.Fatalf("in the end %q, want %q", got, want)
+		}
+		if m.counts["o1"] != processed {
+			t.Fatalf("%d applied, %d processed", m.counts["o1"], processed)
+		}
+	})
+}
+
+func TestErrorsNameTheEvent(t *testing.T) {
+	for _, status := range []g2a.EventStatus{"pending", "lost"} {
+		m := newMemory()
+		m.fail = []error{errors.New("the store does not answer")}
+		_, err := (&inbox.Inbox{Store: m, Clock: time.Now}).Receive(background, changed("e1", status), nil)
+		if err == nil || !strings.Contains(err.Error(), "event e1#o1#order.status_changed: the store") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
