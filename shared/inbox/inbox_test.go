@@ -96,6 +96,10 @@ func TestReceive(t *testing.T) {
 		reason string // last_error of the parked
 	}{
 		"the first": {event: changed("e1", "processing"), want: inbox.Processed, status: "processing", calls: []string{"apply"}},
+		"a status ahead": {
+			before: []g2a.Event{changed("e1", "pending")},
+			event:  changed("e2", "processing"), want: inbox.Processed, status: "processing", calls: []string{"apply"},
+		},
 		"each type with its status": {
 			before: []g2a.Event{changed("e1", "pending")},
 			event:  event("e2", g2a.EventOrderCompleted, "completed"), want: inbox.Processed, status: "completed", calls: []string{"apply"},
