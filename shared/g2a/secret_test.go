@@ -128,6 +128,14 @@ func marshalled(marshal func(any) ([]byte, error), value any) func() string {
 	}
 }
 
+// TestHandlersAreGivenNoSecret: a handler of another kind, which might reflect, is
+// given the text alone.
+func TestHandlersAreGivenNoSecret(t *testing.T) {
+	if got := slog.AnyValue(g2a.NewSecret(hidden)).Resolve().Any(); got != "[redacted]" {
+		t.Errorf("a handler is given %#v", got)
+	}
+}
+
 func TestSecret(t *testing.T) {
 	if got := g2a.NewSecret(hidden).Reveal(); got != hidden {
 		t.Errorf("Reveal gives %q", got)

@@ -63,6 +63,9 @@ func TestLogLine(t *testing.T) {
 		{"a group", func(l *slog.Logger) { l.WithGroup("g").Info("m", "msg", "inner", "time", time.Unix(0, 0).UTC()) },
 			map[string]any{"level": "INFO", "message": "m", "g": map[string]any{"msg": "inner", "time": "1970-01-01T00:00:00Z"}}},
 	}
+	local := time.Local
+	time.Local = time.FixedZone("somewhere", 3600)
+	t.Cleanup(func() { time.Local = local })
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			out := &output{}
