@@ -113,8 +113,10 @@ func TestHealth(t *testing.T) {
 	}{
 		{name: "all well", status: 200, tokenIs: "ok", storeIs: "ok", ttl: 3600},
 		{
-			name: "no token", status: 503, tokenIs: "failing", storeIs: "ok",
-			token: func(<-chan struct{}) (g2a.Token, error) { return g2a.Token{}, errRefused },
+			name: "no token", status: 503, tokenIs: "failing", storeIs: "ok", // whatever comes with the error
+			token: func(<-chan struct{}) (g2a.Token, error) {
+				return g2a.Token{ExpiresAt: time.Now().Add(time.Hour)}, errRefused
+			},
 		},
 		{
 			name: "no store", status: 503, tokenIs: "ok", storeIs: "failing", ttl: 3600,
