@@ -12,12 +12,14 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -220,6 +222,11 @@ func TestGivenDynamoDB(t *testing.T) {
 	engine := mustStart(t, testOptions(newRoot(t)))
 	options := testOptions(newRoot(t))
 	options.DynamoDBEndpoint = engine.Addresses().DynamoDB + "/"
+	engineURL, err := url.Parse(engine.Addresses().DynamoDB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Ports.DynamoDB, _ = strconv.Atoi(engineURL.Port()) // taken, as it should be
 	c := mustStart(t, options)
 	if c.Addresses().DynamoDB != engine.Addresses().DynamoDB {
 		t.Errorf("uses %s, want %s", c.Addresses().DynamoDB, engine.Addresses().DynamoDB)
@@ -232,7 +239,7 @@ func TestGivenDynamoDB(t *testing.T) {
 	if _, err := engine.DynamoDB().DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String("StateTable")}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := engine.DynamoDB().CreateTable(t.Context(), &dynamodb.CreateTableInput{
+	_, err = engine.DynamoDB().CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName:            aws.String("StateTable"),
 		BillingMode:          types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},

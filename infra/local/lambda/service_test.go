@@ -408,7 +408,17 @@ func TestClose(t *testing.T) {
 	<-g.Arrived
 	second := f.invokeAside(t, g.Event().JSON())
 	<-g.Arrived
+	f.mu.Lock()
+	instances := slices.Collect(maps.Keys(f.instances))
+	f.mu.Unlock()
 	f.Close()
+	for _, i := range instances {
+		select {
+		case <-i.exited:
+		default:
+			t.Error("Close did not wait for a process")
+		}
+	}
 	f.Close()
 	for _, result := range []Result{<-first, <-second} {
 		if !strings.Contains(string(result.Payload), "Runtime.ExitError") {
@@ -417,7 +427,6 @@ func TestClose(t *testing.T) {
 	}
 	<-g.Gone
 	<-g.Gone
-	// Close has waited for the processes, so their ids are free again.
 	if err := syscall.Kill(idle.PID, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("process %d is still there: %v", idle.PID, err)
 	}

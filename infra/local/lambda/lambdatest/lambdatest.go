@@ -128,7 +128,7 @@ func handle(ctx context.Context, payload json.RawMessage) (any, error) {
 	case "hang":
 		select {}
 	case "get": // and so: wait for as long as the server likes
-		return answer, answer.get(ctx, event.URL)
+		return answer, answer.get(context.WithoutCancel(ctx), event.URL)
 	case "leave a process":
 		return answer, leave(event.URL)
 	case "answer 7 MB":
