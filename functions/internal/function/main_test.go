@@ -45,7 +45,7 @@ func runAsFunction(t *testing.T, as string, environment ...string) (lines []map[
 	t.Helper()
 	var output bytes.Buffer
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append([]string{asFunction + "=" + as}, environment...)
+	child.Env = append([]string{asFunction + "=" + as, "GOCOVERDIR=" + t.TempDir()}, environment...) // -cover would warn without it
 	child.Stdout, child.Stderr = &output, &output
 	var exit *exec.ExitError
 	if err := child.Run(); err != nil && !errors.As(err, &exit) {

@@ -178,7 +178,8 @@ func TestOutput(t *testing.T) {
 	}
 	_ = gone.Close()
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = []string{asFunction + "=1", "AWS_XRAY_DAEMON_ADDRESS=" + gone.LocalAddr().String(), "AWS_XRAY_CONTEXT_MISSING=LOG_ERROR"}
+	// GOCOVERDIR, since -cover would warn without it.
+	child.Env = []string{asFunction + "=1", "GOCOVERDIR=" + t.TempDir(), "AWS_XRAY_DAEMON_ADDRESS=" + gone.LocalAddr().String(), "AWS_XRAY_CONTEXT_MISSING=LOG_ERROR"}
 	output, err := child.CombinedOutput()
 	if err != nil {
 		t.Fatalf("running as a function: %v\n%s", err, output)
