@@ -62,7 +62,8 @@ func newFixture() *fixture {
 // ask invokes the handler as aws-lambda-go does.
 func (f *fixture) ask(t *testing.T, payload string) []byte {
 	t.Helper()
-	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root) //nolint:staticcheck // aws-lambda-go's key
+	//lint:ignore SA1029 the key is aws-lambda-go's
+	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root)
 	output, err := lambda.NewHandler(f.handler).Invoke(ctx, []byte(payload))
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +130,7 @@ func TestHealth(t *testing.T) {
 		},
 		{
 			name: "token hangs", status: 503, tokenIs: "failing", storeIs: "ok", took: 800 * time.Millisecond,
-			token: func(over <-chan struct{}) (g2a.Token, error) { <-over; return hourToken(nil) },
+			token: func(over <-chan struct{}) (g2a.Token, error) { <-over; return hourToken(context.Background()) },
 		},
 		{
 			name: "store hangs", status: 503, tokenIs: "ok", storeIs: "failing", took: 800 * time.Millisecond, ttl: 3599, // whole seconds
@@ -137,12 +138,12 @@ func TestHealth(t *testing.T) {
 		},
 		{
 			name: "both hang", status: 503, tokenIs: "failing", storeIs: "failing", took: 800 * time.Millisecond,
-			token: func(over <-chan struct{}) (g2a.Token, error) { <-over; return hourToken(nil) },
+			token: func(over <-chan struct{}) (g2a.Token, error) { <-over; return hourToken(context.Background()) },
 			store: func(over <-chan struct{}) error { <-over; return nil },
 		},
 		{
 			name: "both slow, at once", status: 200, tokenIs: "ok", storeIs: "ok", took: 700 * time.Millisecond, ttl: 3600,
-			token: func(<-chan struct{}) (g2a.Token, error) { time.Sleep(700 * time.Millisecond); return hourToken(nil) },
+			token: func(<-chan struct{}) (g2a.Token, error) { time.Sleep(700 * time.Millisecond); return hourToken(context.Background()) },
 			store: func(<-chan struct{}) error { time.Sleep(700 * time.Millisecond); return nil },
 		},
 	}

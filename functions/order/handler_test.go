@@ -54,7 +54,8 @@ func invoke(t *testing.T, orders advancer, payload string) invoked {
 		orders: orders, clock: clock, log: telemetry.NewLogger(&log),
 		metrics: telemetry.Metrics{Writer: &metrics, Clock: func() time.Time { return now }},
 	}
-	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root+";Parent=53995c3f42cd8ad8;Sampled=1") //nolint:staticcheck // aws-lambda-go's key
+	//lint:ignore SA1029 the key is aws-lambda-go's
+	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root+";Parent=53995c3f42cd8ad8;Sampled=1")
 	output, err := lambda.NewHandler(h).Invoke(ctx, []byte(payload))
 	return invoked{output, err, object(t, log.Bytes()), object(t, metrics.Bytes()), log.String() + metrics.String()}
 }

@@ -39,7 +39,8 @@ func invoke(t *testing.T, tokens g2a.TokenSource, payload string) (output []byte
 	var logged, measured bytes.Buffer
 	clock := func() time.Time { return now }
 	h := handler{tokens: tokens, clock: clock, log: telemetry.NewLogger(&logged), metrics: telemetry.Metrics{Writer: &measured, Clock: clock}}
-	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root) //nolint:staticcheck // aws-lambda-go's key
+	//lint:ignore SA1029 the key is aws-lambda-go's
+	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root)
 	output, err = lambda.NewHandler(h).Invoke(ctx, []byte(payload))
 	return output, logged.String(), measured.String(), err
 }

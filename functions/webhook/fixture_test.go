@@ -195,7 +195,8 @@ func event(t testing.TB, method, path string, headers map[string]string, body st
 // send invokes the function with an event, as aws-lambda-go does.
 func (f *fixture) send(ctx context.Context, t *testing.T, event []byte) events.APIGatewayV2HTTPResponse {
 	t.Helper()
-	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root="+root+";Parent=53995c3f42cd8ad8;Sampled=1") //nolint:staticcheck // aws-lambda-go's key
+	//lint:ignore SA1029 the key is aws-lambda-go's
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root="+root+";Parent=53995c3f42cd8ad8;Sampled=1")
 	output, err := lambda.NewHandler(f.gateway).Invoke(ctx, event)
 	if err != nil {
 		t.Fatalf("the invocation fails: %v", err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	stdlog "log"
 	"maps"
+	"net/http"
 	"os"
 	"reflect"
 	"strings"
@@ -126,7 +127,7 @@ func TestVector(t *testing.T) {
 }
 
 func TestHeadersInAnyCase(t *testing.T) {
-	for _, spell := range []func(string) string{strings.ToUpper, strings.ToLower, strings.Title} { //nolint:staticcheck // ASCII
+	for _, spell := range []func(string) string{strings.ToUpper, strings.ToLower, http.CanonicalHeaderKey} {
 		headers := map[string]string{
 			"x-g2a-signature": "", "x-g2a-timestamp": "", "x-g2a-nonce": "", "content-type": "",
 		}

@@ -36,7 +36,8 @@ func TestCorrelate(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: request})
 			if tt.header != nil {
-				ctx = context.WithValue(ctx, "x-amzn-trace-id", tt.header) //nolint:staticcheck // aws-lambda-go's key
+				//lint:ignore SA1029 the key is aws-lambda-go's
+				ctx = context.WithValue(ctx, "x-amzn-trace-id", tt.header)
 			}
 			if got := g2a.CorrelationID(function.Correlate(ctx)); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)

@@ -85,7 +85,8 @@ func receive(t *testing.T, daemon net.PacketConn) (s segment) {
 
 func traced(t *testing.T, header string) context.Context {
 	t.Helper()
-	return context.WithValue(t.Context(), "x-amzn-trace-id", header) //nolint:staticcheck // aws-lambda-go's key
+	//lint:ignore SA1029 the key is aws-lambda-go's
+	return context.WithValue(t.Context(), "x-amzn-trace-id", header)
 }
 
 func TestTracer(t *testing.T) {
@@ -210,7 +211,8 @@ func TestMain(m *testing.M) {
 	end(nil)
 	header := "Root=" + root + ";Parent=" + parent + ";Sampled=1"
 	for range 3 {
-		_, end := tracer.Start(context.WithValue(context.Background(), "x-amzn-trace-id", header), "without a daemon") //nolint:staticcheck // aws-lambda-go's key
+		//lint:ignore SA1029 the key is aws-lambda-go's
+		_, end := tracer.Start(context.WithValue(context.Background(), "x-amzn-trace-id", header), "without a daemon")
 		end(errors.New("failed"))
 	}
 }
