@@ -143,7 +143,10 @@ func TestHealth(t *testing.T) {
 		},
 		{
 			name: "both slow, at once", status: 200, tokenIs: "ok", storeIs: "ok", took: 700 * time.Millisecond, ttl: 3600,
-			token: func(<-chan struct{}) (g2a.Token, error) { time.Sleep(700 * time.Millisecond); return hourToken(context.Background()) },
+			token: func(<-chan struct{}) (g2a.Token, error) {
+				time.Sleep(700 * time.Millisecond)
+				return hourToken(context.Background())
+			},
 			store: func(<-chan struct{}) error { time.Sleep(700 * time.Millisecond); return nil },
 		},
 	}
