@@ -12,7 +12,8 @@ import (
 // maxAsyncPayload is the longest event of an asynchronous invocation, in bytes.
 const maxAsyncPayload = 1 << 20
 
-// API is Lambda's Invoke API, as the SDKs and the aws CLI call it.
+// API is Lambda's Invoke API, as the SDKs and the aws CLI call it. The tail of a
+// log is not sent along: all instances of a function share one.
 type API struct {
 	service *Service
 	mux     *http.ServeMux
