@@ -79,7 +79,7 @@ func (a *API) checkRequest(r *http.Request, route *routers.Route, parameters map
 			ExcludeRequestBody: true, SkipSettingDefaults: true, AuthenticationFunc: checkSecurity,
 		},
 	}); err != nil {
-		return err
+		return brief(err)
 	}
 	for name := range r.URL.Query() {
 		if !declared(route, name) {
@@ -141,9 +141,16 @@ func (a *API) checkAnswer(r *http.Request, route *routers.Route, status int, hea
 		Status:                 status, Header: header,
 		Options: &openapi3filter.Options{ExcludeResponseBody: true},
 	}); err != nil {
-		return err
+		return brief(err)
 	}
 	return a.checkBody(documented.Value.Content, header.Get("Content-Type"), body)
+}
+
+// brief is kin-openapi's error without the schema and the value that it appends on
+// lines of their own.
+func brief(err error) error {
+	text, _, _ := strings.Cut(err.Error(), "\nSchema:")
+	return errors.New(strings.ReplaceAll(text, "\n", " "))
 }
 
 // checkBody checks a body by the schema of its media type.
