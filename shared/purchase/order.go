@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,26 @@ const (
 	NeedsAttention Step = "needs_attention"
 )
 
-// Final reports whether nothing follows the step.
+// transitions are the steps that may follow a step; "" is an order that is not yet
+// known. What is drawn in docs/data-model.md is tested against it.
+var transitions = map[Step][]Step{
+	"":             {Started},
+	Started:        {Quoted, Failed},
+	Quoted:         {Created, Failed},
+	Created:        {Paying, KeyRequested, Failed},
+	Paying:         {Created, Quoted, Paid, KeyRequested, NeedsAttention},
+	Paid:           {KeyRequested, NeedsAttention},
+	KeyRequested:   {Fulfilled, NeedsAttention},
+	NeedsAttention: {Paying, Fulfilled}, // a person retries; a key in hand is stored late
+}
+
+// mayBecome reports whether next may follow the order's step. A key that is in hand
+// is stored whatever the order has become meanwhile: it exists nowhere else.
+func (o Order) mayBecome(next Step) bool {
+	return next == o.Step || slices.Contains(transitions[o.Step], next) || (next == Fulfilled && !o.Key.Value.IsZero())
+}
+
+// Final reports whether nothing follows the step, unless a person retries.
 func (s Step) Final() bool { return s == Fulfilled || s == Failed || s == NeedsAttention }
 
 // Request asks for one product. Ref is the caller's idempotency key: whatever is
@@ -74,6 +94,19 @@ const (
 	StatusNeedsAttention Status = "needs_attention"
 )
 
+// Status is what the caller of an order at this step is told.
+func (s Step) Status() Status {
+	switch s {
+	case Fulfilled:
+		return StatusFulfilled
+	case Failed:
+		return StatusFailed
+	case NeedsAttention:
+		return StatusNeedsAttention
+	}
+	return StatusWaiting
+}
+
 // Result is how far an invocation has brought an order. It never holds the key.
 type Result struct {
 	Ref        string
@@ -92,16 +125,8 @@ const (
 
 // result tells the order's state to the caller.
 func (o Order) result(now time.Time) Result {
-	r := Result{Ref: o.Ref, Reason: o.Reason, G2AOrderID: o.G2AOrderID, Price: o.Price}
-	switch o.Step {
-	case Fulfilled:
-		r.Status = StatusFulfilled
-	case Failed:
-		r.Status = StatusFailed
-	case NeedsAttention:
-		r.Status = StatusNeedsAttention
-	default:
-		r.Status = StatusWaiting
+	r := Result{Ref: o.Ref, Status: o.Step.Status(), Reason: o.Reason, G2AOrderID: o.G2AOrderID, Price: o.Price}
+	if r.Status == StatusWaiting {
 		r.Wait = min(max((now.Sub(o.CreatedAt)/2).Truncate(time.Second), minWait), maxWait)
 	}
 	return r

@@ -108,6 +108,23 @@ func (p *Purchaser) Advance(ctx context.Context, in Input, owner string) (Result
 	return r.result(p.Clock()), nil
 }
 
+// Retry is Advance for an order that exists, by its ref alone, and for one that needs
+// attention too, after a person has looked: that goes on from paying, where what G2A
+// says of the order decides before anything else is done.
+func (p *Purchaser) Retry(ctx context.Context, ref, owner string) (Result, error) {
+	o, found, err := p.Orders.Load(ctx, ref)
+	if err != nil {
+		return Result{}, fmt.Errorf("reading order %s: %w", ref, err)
+	}
+	if found && o.Step == NeedsAttention {
+		r := run{Purchaser: p, Order: o}
+		if err := r.to(ctx, Paying, o.Reason); err != nil {
+			return Result{}, err
+		}
+	}
+	return p.Advance(ctx, Input{Ref: ref}, owner)
+}
+
 // claim gives the order with a lease of owner on it, making it when it is new.
 // Final orders need no lease.
 func (p *Purchaser) claim(ctx context.Context, request Request, continues bool, owner string) (Order, error) {
@@ -152,6 +169,9 @@ type run struct {
 // save stores next at a step, in the place of the run's order. A final step ends the
 // lease.
 func (r *run) save(ctx context.Context, next Order, step Step, reason string, write func(context.Context, Order) error) error {
+	if !r.mayBecome(step) {
+		return fmt.Errorf("order %s cannot go from %s to %s", r.Ref, r.Step, step)
+	}
 	next.Step, next.Reason = step, reason
 	next.Version++
 	next.UpdatedAt = r.Clock()

@@ -626,6 +626,79 @@ func TestEveryCrash(t *testing.T) {
 	}
 }
 
+// A person who retries an order that needs attention has G2A's details decide.
+func TestRetry(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		disturb  map[string][]disturbance // the first run's
+		mend     func(*world)
+		want     purchase.Status
+		reason   string
+		payments int
+	}{
+		{
+			name: "the key is given out again", disturb: map[string][]disturbance{"key": {lost(g2a.ErrKeyAlreadyDownloaded)}},
+			mend: func(w *world) { w.sold["g1"].keys = 0 }, want: purchase.StatusFulfilled, payments: 1,
+		},
+		{
+			name: "the key stays lost", disturb: map[string][]disturbance{"key": {lost(g2a.ErrKeyAlreadyDownloaded)}},
+			want: purchase.StatusNeedsAttention, reason: purchase.ReasonKeyLost, payments: 1,
+		},
+		{
+			name: "the payment was refused and is made", disturb: map[string][]disturbance{"pay": {notDone(g2a.ErrInvalidRequest)}},
+			want: purchase.StatusFulfilled, payments: 1,
+		},
+		{
+			name: "the payment was made and said to be refused", disturb: map[string][]disturbance{"pay": {lost(g2a.ErrInvalidRequest)}},
+			want: purchase.StatusFulfilled, payments: 1,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.script = tt.disturb
+				r, _, err := w.advance(background, place, "a")
+				must(t, err)
+				if r.Status != purchase.StatusNeedsAttention {
+					t.Fatalf("first %s %q, want needs_attention", r.Status, r.Reason)
+				}
+				if tt.mend != nil {
+					tt.mend(w)
+				}
+				r, err = w.purchaser().Retry(background, "r1", "b")
+				must(t, err)
+				if r.Status != tt.want || r.Reason != tt.reason || w.sold["g1"].paid != tt.payments || len(w.sold) != 1 {
+					t.Errorf("got %s %q, %d payments of %d orders; want %s %q, %d payments of 1", r.Status, r.Reason, w.sold["g1"].paid, len(w.sold), tt.want, tt.reason, tt.payments)
+				}
+			})
+		})
+	}
+}
+
+// Retry is Advance for an order that is at its end, waits, or is not known.
+func TestRetryOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		var invalid *purchase.InvalidOrder
+		if _, err := w.purchaser().Retry(background, "r1", "a"); !errors.As(err, &invalid) {
+			t.Errorf("of an order that is not known: %v, want an InvalidOrder", err)
+		}
+		w.script["pay"] = []disturbance{notDone(g2a.ErrInsufficientFunds)}
+		r, _, err := w.advance(background, place, "a")
+		must(t, err)
+		if r.Status != purchase.StatusWaiting {
+			t.Fatalf("%s, want waiting", r.Status)
+		}
+		for range 2 {
+			r, err = w.purchaser().Retry(background, "r1", "b")
+			must(t, err)
+			if r.Status != purchase.StatusFulfilled || w.paid() != 1 {
+				t.Errorf("%s, %d paid; want fulfilled, 1 paid", r.Status, w.paid())
+			}
+		}
+	})
+}
+
 // failureOf is how a call fails that has no answer.
 func failureOf(call string) error {
 	switch call {
