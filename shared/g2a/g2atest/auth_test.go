@@ -16,10 +16,10 @@ import (
 )
 
 func TestExportAPITakesBothSchemes(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	for _, scheme := range []string{"header", "signed"} {
 		t.Run(scheme, func(t *testing.T) {
-			c := client(srv, "G2A_AUTH_SCHEME="+scheme)
+			c := client(t, srv, "G2A_AUTH_SCHEME="+scheme)
 			if _, err := c.Products(t.Context(), g2a.ProductQuery{}); err != nil {
 				t.Errorf("products: %v", err)
 			}
@@ -32,7 +32,7 @@ func TestExportAPITakesBothSchemes(t *testing.T) {
 
 func TestExportAPIRefuses(t *testing.T) {
 	clock := newClock()
-	srv := g2atest.NewServer(t, withClock(clock))
+	srv := newServer(t, withClock(clock))
 	hash, key := srv.Credentials.Hash.Reveal(), srv.Credentials.Key.Reveal()
 	signed := func(hash, key string, at time.Time, change func(headers []string)) []string {
 		timestamp := strconv.FormatInt(at.Unix(), 10)
@@ -73,21 +73,21 @@ func TestExportAPIRefuses(t *testing.T) {
 }
 
 func TestClientIsToldThatItsCredentialsAreWrong(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	srv.Credentials.Key = g2a.NewSecret("other")
-	if _, err := client(srv).Products(t.Context(), g2a.ProductQuery{}); !errors.Is(err, g2a.ErrCredentialsRejected) {
+	if _, err := client(t, srv).Products(t.Context(), g2a.ProductQuery{}); !errors.Is(err, g2a.ErrCredentialsRejected) {
 		t.Errorf("error is %v, want ErrCredentialsRejected", err)
 	}
 }
 
 func TestTokenOpensTheImportAPIUntilItExpires(t *testing.T) {
 	clock := newClock()
-	srv := g2atest.NewServer(t, withClock(clock), func(o *g2atest.Options) { o.TokenLife = 90 * time.Second })
+	srv := newServer(t, withClock(clock), func(o *g2atest.Options) { o.TokenLife = 90 * time.Second })
 	live := srv.Config("G2A_RETRY_MAX=0")
 	live.ImportURL = srv.URL + "/integration-api/v1"
 	for name, c := range map[string]*g2a.Client{
-		"by hash":               client(srv),
-		"by client credentials": client(srv, "G2A_TOKEN_FLOW=client_credentials"),
+		"by hash":               client(t, srv),
+		"by client credentials": client(t, srv, "G2A_TOKEN_FLOW=client_credentials"),
 		"by hash, base of live": g2a.New(live, g2a.Options{Credentials: srv.Credentials, Transport: srv.Client().Transport}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestTokenOpensTheImportAPIUntilItExpires(t *testing.T) {
 }
 
 func TestEarlierTokenStaysGood(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	first, second := bearer(t, srv), bearer(t, srv)
 	if first == second {
 		t.Error("the same token came twice")
@@ -125,7 +125,7 @@ func TestEarlierTokenStaysGood(t *testing.T) {
 }
 
 func TestImportAPIRefuses(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	for _, route := range []string{"POST /v1/offers", "GET /v1/offers", "GET /v1/offers/1", "PATCH /v1/offers/1", "POST /v1/offers/1/inventory",
 		"GET /v1/jobs/1", "GET /v1/prices/simulations", "GET /v1/bestsellers", "GET /integration-api/v1/bestsellers"} {
 		t.Run(route, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestImportAPIRefuses(t *testing.T) {
 }
 
 func TestOAuth2GrantIsRefused(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	good := func() url.Values {
 		return url.Values{"grant_type": {"client_credentials"}, "client_id": {srv.Credentials.Hash.Reveal()}, "client_secret": {srv.Credentials.Key.Reveal()}}
 	}

@@ -135,7 +135,7 @@ func TestCatalogueHasTheAwkwardProducts(t *testing.T) {
 }
 
 func TestEveryProductIsServedDigitForDigit(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	var file, served struct {
 		Docs []json.RawMessage `json:"docs"`
 	}
@@ -167,8 +167,8 @@ func TestEveryProductIsServedDigitForDigit(t *testing.T) {
 }
 
 func TestEveryProductIsReadByTheClient(t *testing.T) {
-	srv := g2atest.NewServer(t)
-	c := client(srv)
+	srv := newServer(t)
+	c := client(t, srv)
 	docs := readPage(t, catalogueFile(t)).Docs
 	for name, test := range map[string]struct {
 		query g2a.ProductQuery

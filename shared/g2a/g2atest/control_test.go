@@ -17,8 +17,8 @@ import (
 )
 
 func TestStatsCountWhatHappened(t *testing.T) {
-	srv := g2atest.NewServer(t)
-	c := client(srv)
+	srv := newServer(t)
+	c := client(t, srv)
 	order := createOrder(t, c, plentiful)
 	createOrder(t, c, lastOne)
 	payOrder(t, c, order.ID)
@@ -51,11 +51,11 @@ func TestStatsCountWhatHappened(t *testing.T) {
 
 func TestOrderBookOverHTTP(t *testing.T) {
 	clock := newClock()
-	srv := g2atest.NewServer(t, withClock(clock))
+	srv := newServer(t, withClock(clock))
 	if got := send(t, srv, "GET", "/_sim/orders", ""); got.body != `{"orders":[]}` {
 		t.Errorf("the book is %s at the start, want it empty", got.body)
 	}
-	c := client(srv)
+	c := client(t, srv)
 	first, second := createOrder(t, c, plentiful), createOrder(t, c, wholeEuro)
 	clock.Advance(time.Hour)
 	got := send(t, srv, "GET", "/_sim/orders", "")
@@ -68,8 +68,8 @@ func TestOrderBookOverHTTP(t *testing.T) {
 }
 
 func TestResetIsAsAtTheStart(t *testing.T) {
-	srv := g2atest.NewServer(t)
-	c := client(srv)
+	srv := newServer(t)
+	c := client(t, srv)
 	start := srv.Simulator.Stats()
 	order := createOrder(t, c, lastOne)
 	payOrder(t, c, order.ID)
@@ -96,7 +96,7 @@ func TestResetIsAsAtTheStart(t *testing.T) {
 }
 
 func TestUnknownControlRoutesAreNotFound(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	for _, route := range []string{"GET /_sim/reset", "POST /_sim/stats", "GET /_sim/", "POST /_sim/nothing"} {
 		t.Run(route, func(t *testing.T) {
 			method, path, _ := strings.Cut(route, " ")
@@ -140,19 +140,19 @@ func TestOptionsAreChecked(t *testing.T) {
 func TestLogHoldsNoSecret(t *testing.T) {
 	var log bytes.Buffer
 	r := newReceiver(t, time.Now, http.StatusOK, `{}`)
-	srv := g2atest.NewServer(t, func(o *g2atest.Options) {
+	srv := newServer(t, func(o *g2atest.Options) {
 		o.Credentials, o.WebhookURL, o.Log = testCredentials, r.URL+"/webhooks/g2a", slog.New(slog.NewJSONHandler(&log, nil))
 	})
 	secrets := []string{testCredentials.Hash.Reveal(), testCredentials.Key.Reveal()}
 	for _, flow := range []string{"hash", "client_credentials"} {
-		token, err := client(srv, "G2A_TOKEN_FLOW="+flow, "G2A_AUTH_SCHEME=signed").FetchToken(t.Context())
+		token, err := client(t, srv, "G2A_TOKEN_FLOW="+flow, "G2A_AUTH_SCHEME=signed").FetchToken(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		secrets = append(secrets, token.Access.Reveal())
 		send(t, srv, "GET", "/v1/offers?token="+token.Access.Reveal(), "", "Authorization: Bearer "+token.Access.Reveal())
 	}
-	c := client(srv)
+	c := client(t, srv)
 	for _, product := range []string{plentiful, asFile} {
 		order := createOrder(t, c, product)
 		payOrder(t, c, order.ID)

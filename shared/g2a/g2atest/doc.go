@@ -24,6 +24,13 @@
 // once, then the answer is ORD004; before the payment it is ORD05, and between the
 // payment and the order's completion ORD03. All amounts are exact decimals, in EUR.
 //
+// # Contract
+//
+// All answers are as the project's contract of G2A has them, those of a fault too,
+// but for the modes truncated_body and wrong_content_type, which break it. With
+// Options.RateLimit each API takes that many calls a second; the others are answered
+// 429 with BR03 and Retry-After, do no work and use up no fault.
+//
 // # Control routes
 //
 // They need no authentication and refuse unknown fields; Simulator has a method for
@@ -42,14 +49,22 @@
 // A fault's route is a pattern such as "PUT /v1/order/pay/{id}", or "*" for every
 // route of G2A's. Its modes are
 //
-//	status       the answer is this status, with this code and this Retry-After in
-//	             seconds where they are given; the work is not done
-//	delay        the work is done after delay_ms, or as soon as the client gives up
-//	drop_before  the connection is cut; the work is not done
-//	drop_after   the work is done; the connection is cut instead of an answer
+//	status              the answer is this status, with this code and this Retry-After
+//	                    in seconds where they are given; the work is not done
+//	delay               the work is done after delay_ms, or as soon as the client
+//	                    gives up
+//	drop_before         the connection is cut; the work is not done
+//	drop_after          the work is done; the connection is cut instead of an answer
+//	slow_body           the work is done; the answer's headers come at once, and its
+//	                    body in pieces, the last one after delay_ms
+//	truncated_body      the work is done; the answer has the length of the whole, and
+//	                    the connection is cut after the half of it
+//	wrong_content_type  the answer is an HTML page, with this status or with 200; the
+//	                    work is not done
 //
-// With HTTP/2 a connection that is cut is the call's stream. In the other modes
-// delay_ms holds the call up before anything else happens.
+// With HTTP/2 a connection that is cut is the call's stream. In the modes that do not
+// need it delay_ms holds the call up before anything else happens. Any code of G2A's
+// can be had on any route: a code alone comes with its own status.
 //
 // Each call uses up one of the count (of one, where it is not given) of the first
 // fault in its route's queue; with none there, of the first in the queue of "*".

@@ -19,6 +19,9 @@ const (
 	modeDelay      = "delay"
 	modeDropBefore = "drop_before"
 	modeDropAfter  = "drop_after"
+	modeSlow       = "slow_body"
+	modeTruncated  = "truncated_body"
+	modeHTML       = "wrong_content_type"
 )
 
 // everyRoute is the route of the faults that meet any call of G2A's.
@@ -34,13 +37,15 @@ const (
 type Fault struct {
 	Route string `json:"route"` // a pattern such as "PUT /v1/order/pay/{id}", or "*"
 	Mode  string `json:"mode"`
-	// Status is the HTTP status of mode status, 200 to 599; zero is that of Code.
+	// Status is the HTTP status of mode status, 200 to 599; zero is that of Code. It
+	// is also that of mode wrong_content_type, where zero is 200.
 	Status int `json:"status"`
 	// Code is G2A's error code in mode status; "" is an error without one.
 	Code string `json:"code"`
 	// RetryAfter is the answer's Retry-After in mode status, in whole seconds.
 	RetryAfter json.Number `json:"retry_after"`
-	// DelayMS is how long the call is held up first, in milliseconds, in every mode.
+	// DelayMS is how long the call is held up first, in milliseconds, in every mode
+	// but slow_body, where it is how long the body takes.
 	DelayMS int `json:"delay_ms"`
 	// Count is how many calls it meets; zero is one.
 	Count int `json:"count"`
@@ -52,10 +57,13 @@ func (s *Simulator) AddFault(f Fault) error {
 	if f.Status == 0 {
 		f.Status = statusOf[f.Code]
 	}
+	if f.Status == 0 && f.Mode == modeHTML {
+		f.Status = http.StatusOK
+	}
 	if f.Count == 0 {
 		f.Count = 1
 	}
-	if f.Route != everyRoute && !s.routes[f.Route] {
+	if _, known := s.routes[f.Route]; !known && f.Route != everyRoute {
 		return fmt.Errorf("route: %q is not one of %q or *", f.Route, slices.Sorted(maps.Keys(s.routes)))
 	}
 	if err := f.check(); err != nil {
@@ -68,17 +76,19 @@ func (s *Simulator) AddFault(f Fault) error {
 }
 
 func (f Fault) check() error {
-	modes := []string{modeStatus, modeDelay, modeDropBefore, modeDropAfter}
+	modes := []string{modeStatus, modeDelay, modeDropBefore, modeDropAfter, modeSlow, modeTruncated, modeHTML}
 	switch {
 	case !slices.Contains(modes, f.Mode):
 		return fmt.Errorf("mode: %q is not %s", f.Mode, strings.Join(modes, ", "))
 	case f.Mode == modeStatus && f.Status == 0:
 		return errors.New("status: is missing, and is not known from the code")
-	case f.Mode == modeStatus && (f.Status < 200 || f.Status > 599):
+	case f.Mode != modeStatus && (f.Code != "" || f.RetryAfter != ""):
+		return errors.New("code and retry_after: belong to mode status")
+	case f.Mode != modeStatus && f.Mode != modeHTML && f.Status != 0:
+		return errors.New("status: belongs to modes status and wrong_content_type")
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status: %d is not from 200 to 599", f.Status)
-	case f.Mode != modeStatus && (f.Status != 0 || f.Code != "" || f.RetryAfter != ""):
-		return errors.New("status, code and retry_after: belong to mode status")
-	case f.Mode == modeDelay && f.DelayMS == 0:
+	case (f.Mode == modeDelay || f.Mode == modeSlow) && f.DelayMS == 0:
 		return errors.New("delay_ms: is missing")
 	case f.DelayMS < 0 || f.delay() > maxDelay:
 		return fmt.Errorf("delay_ms: is not from 0 to %d", maxDelay.Milliseconds())
@@ -94,12 +104,17 @@ func (f Fault) check() error {
 func (f Fault) delay() time.Duration { return time.Duration(f.DelayMS) * time.Millisecond }
 
 // arrive gives the fault that meets a call now, or the zero Fault, and uses up one
-// of its count. A call of no route of G2A's meets none.
+// of its count. A call of no route of G2A's meets none, and one beyond the limit
+// that alone.
 func (s *Simulator) arrive(route string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.routes[route] {
+	of, known := s.routes[route]
+	if !known {
 		return Fault{}
+	}
+	if fault, beyond := s.limit(of); beyond {
+		return fault
 	}
 	for _, name := range []string{route, everyRoute} {
 		queue := s.faults[name]
@@ -115,12 +130,19 @@ func (s *Simulator) arrive(route string) Fault {
 	return Fault{}
 }
 
-// wait holds a call up, but no longer than its client waits for the answer.
-func (f Fault) wait(ctx context.Context) {
-	if f.DelayMS == 0 {
+// hold holds a call up before anything else happens.
+func (f Fault) hold(ctx context.Context) {
+	if f.Mode != modeSlow {
+		wait(ctx, f.delay())
+	}
+}
+
+// wait takes a time, or less where the client gives up before.
+func wait(ctx context.Context, delay time.Duration) {
+	if delay == 0 {
 		return
 	}
-	timer := time.NewTimer(f.delay())
+	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -128,11 +150,15 @@ func (f Fault) wait(ctx context.Context) {
 	}
 }
 
-// answer is what mode status answers.
+// answer is what modes status and wrong_content_type answer.
 func (f Fault) answer() answer {
+	said := http.StatusText(f.Status) + ", as a test wished"
+	if f.Mode == modeHTML {
+		return answer{status: f.Status, page: "<!DOCTYPE html><html><head><title>" + said + "</title></head><body><h1>" + said + "</h1></body></html>"}
+	}
 	return answer{
 		status:     f.Status,
-		body:       errorBody{Status: "ERROR", Message: http.StatusText(f.Status) + ", as a test wished", Code: f.Code},
+		body:       errorBody{Status: "ERROR", Message: said, Code: f.Code},
 		retryAfter: f.RetryAfter.String(),
 	}
 }

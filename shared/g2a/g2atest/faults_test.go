@@ -45,8 +45,8 @@ func TestFaultsOfAPayment(t *testing.T) {
 	} {
 		for _, route := range []string{payRoute, "*"} {
 			t.Run(name+", "+route, func(t *testing.T) {
-				srv := g2atest.NewServer(t)
-				c := client(srv)
+				srv := newServer(t)
+				c := client(t, srv)
 				order := createOrder(t, c, plentiful)
 				addFault(t, srv, `{"route":"`+route+`",`+test.fault[1:])
 				_, err := c.PayOrder(t.Context(), order.ID)
@@ -71,12 +71,8 @@ func TestFaultsOfAPayment(t *testing.T) {
 func TestConnectionIsCut(t *testing.T) {
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
 		t.Run(name, func(t *testing.T) {
-			srv := g2atest.NewServer(t)
-			transport := srv.Client().Transport.(*http.Transport)
-			transport.Protocols = new(http.Protocols)
-			transport.Protocols.SetHTTP1(!http2)
-			transport.Protocols.SetHTTP2(http2)
-			order := createOrder(t, client(srv), plentiful)
+			srv := newServerOver(t, http2)
+			order := createOrder(t, client(t, srv), plentiful)
 			addFault(t, srv, `{"route":"`+payRoute+`","mode":"drop_after"}`)
 			pay := func() (*http.Response, error) {
 				request, err := http.NewRequestWithContext(t.Context(), "PUT", srv.URL+"/v1/order/pay/"+order.ID, nil)
@@ -103,8 +99,8 @@ func TestConnectionIsCut(t *testing.T) {
 }
 
 func TestKeyWhoseAnswerIsLostIsGone(t *testing.T) {
-	srv := g2atest.NewServer(t)
-	c := client(srv)
+	srv := newServer(t)
+	c := client(t, srv)
 	order := createOrder(t, c, plentiful)
 	payOrder(t, c, order.ID)
 	addFault(t, srv, `{"route":"`+keyRoute+`","mode":"drop_after"}`)
@@ -117,7 +113,7 @@ func TestKeyWhoseAnswerIsLostIsGone(t *testing.T) {
 }
 
 func TestStatusFaultAnswersAsG2A(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	for name, test := range map[string]struct {
 		fault, retryAfter, code string
 		status                  int
@@ -140,7 +136,7 @@ func TestStatusFaultAnswersAsG2A(t *testing.T) {
 }
 
 func TestFaultsStandInQueues(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	for _, fault := range []string{
 		`{"route":"*","mode":"status","status":500,"count":2}`,
 		`{"route":"` + productsRoute + `","mode":"status","status":501,"count":2}`,
@@ -164,7 +160,7 @@ func TestFaultsStandInQueues(t *testing.T) {
 }
 
 func TestFaultsMeetNoOtherRoutes(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	addFault(t, srv, `{"route":"*","mode":"status","status":500}`)
 	if got := send(t, srv, "GET", "/_sim/stats", ""); got.status != http.StatusOK {
 		t.Errorf("control route: status is %d, want 200", got.status)
@@ -179,26 +175,30 @@ func TestFaultsMeetNoOtherRoutes(t *testing.T) {
 }
 
 func TestManyUseUpAFaultsCount(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	addFault(t, srv, `{"route":"`+productsRoute+`","mode":"status","code":"BR02","count":63}`)
-	c := client(srv)
+	c := client(t, srv)
 	wantOne(t, allAtOnce(func() error { _, err := c.Products(t.Context(), g2a.ProductQuery{}); return err }), g2a.ErrInvalidRequest)
 }
 
 func TestBadFaultIsRefused(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	for name, test := range map[string]struct{ fault, want string }{
 		"no route":             {`{"mode":"delay","delay_ms":1}`, `route: "" is not one of`},
 		"unknown route":        {`{"route":"GET /v1/order","mode":"delay","delay_ms":1}`, `route: "GET /v1/order" is not one of`},
 		"control route":        {`{"route":"GET /_sim/stats","mode":"delay","delay_ms":1}`, "route: "},
-		"no mode":              {`{"route":"*"}`, `mode: "" is not status, delay, drop_before, drop_after`},
+		"no mode":              {`{"route":"*"}`, `mode: "" is not status, delay, drop_before, drop_after, slow_body, truncated_body, wrong_content_type`},
 		"unknown mode":         {`{"route":"*","mode":"explode"}`, `mode: "explode" is not`},
 		"unknown field":        {`{"route":"*","mode":"drop_after","delay":1}`, `unknown field "delay"`},
 		"no status":            {`{"route":"*","mode":"status"}`, "status: is missing"},
 		"unknown code alone":   {`{"route":"*","mode":"status","code":"X"}`, "status: is missing"},
 		"status out of range":  {`{"route":"*","mode":"status","status":99}`, "status: 99 is not from 200 to 599"},
-		"status without mode":  {`{"route":"*","mode":"drop_after","status":500}`, "belong to mode status"},
+		"HTML out of range":    {`{"route":"*","mode":"wrong_content_type","status":600}`, "status: 600 is not from 200 to 599"},
+		"status without mode":  {`{"route":"*","mode":"drop_after","status":500}`, "status: belongs to modes status and wrong_content_type"},
+		"code without mode":    {`{"route":"*","mode":"wrong_content_type","code":"BR01"}`, "code and retry_after: belong to mode status"},
+		"time without mode":    {`{"route":"*","mode":"wrong_content_type","retry_after":1}`, "code and retry_after: belong to mode status"},
 		"no delay":             {`{"route":"*","mode":"delay"}`, "delay_ms: is missing"},
+		"no delay of a body":   {`{"route":"*","mode":"slow_body"}`, "delay_ms: is missing"},
 		"negative delay":       {`{"route":"*","mode":"delay","delay_ms":-1}`, "delay_ms: is not from 0 to 600000"},
 		"endless delay":        {`{"route":"*","mode":"delay","delay_ms":600001}`, "delay_ms: is not from 0 to 600000"},
 		"negative count":       {`{"route":"*","mode":"drop_after","count":-1}`, "count: is not from 1 to 1000000"},

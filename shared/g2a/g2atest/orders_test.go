@@ -16,8 +16,8 @@ import (
 )
 
 func TestOrderFromItsCreationToItsKey(t *testing.T) {
-	srv := g2atest.NewServer(t)
-	c := client(srv)
+	srv := newServer(t)
+	c := client(t, srv)
 	order := createOrder(t, c, plentiful)
 	if order.Price.String() != "4.99 EUR" {
 		t.Errorf("price is %v, want 4.99 EUR", order.Price)
@@ -60,8 +60,8 @@ func TestOrderFromItsCreationToItsKey(t *testing.T) {
 }
 
 func TestOrderErrorsHaveG2AsCodes(t *testing.T) {
-	srv := g2atest.NewServer(t, func(o *g2atest.Options) { o.CompleteAfter = time.Hour })
-	c := client(srv)
+	srv := newServer(t, func(o *g2atest.Options) { o.CompleteAfter = time.Hour })
+	c := client(t, srv)
 	unpaid, paid := createOrder(t, c, plentiful).ID, createOrder(t, c, plentiful).ID
 	payOrder(t, c, paid)
 	for name, test := range map[string]struct {
@@ -102,17 +102,17 @@ func TestOrderErrorsHaveG2AsCodes(t *testing.T) {
 }
 
 func TestOrderAtExactlyTheLimitIsMade(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	limit := g2a.Money{Amount: decimal.RequireFromString("4.99"), Currency: "EUR"}
-	if _, err := client(srv).CreateOrder(t.Context(), plentiful, limit); err != nil {
+	if _, err := client(t, srv).CreateOrder(t.Context(), plentiful, limit); err != nil {
 		t.Errorf("error is %v, want none", err)
 	}
 }
 
 func TestPricesAreDigitForDigit(t *testing.T) {
 	asWritten := strings.Replace(string(catalogueFile(t)), `"minPrice": 5,`, `"minPrice": 5.50,`, 1)
-	srv := g2atest.NewServer(t)
-	other := g2atest.NewServer(t, func(o *g2atest.Options) { o.Catalogue = []byte(asWritten) })
+	srv := newServer(t)
+	other := newServer(t, func(o *g2atest.Options) { o.Catalogue = []byte(asWritten) })
 	for name, test := range map[string]struct {
 		srv     *g2atest.Server
 		product string
@@ -144,7 +144,7 @@ func TestPricesAreDigitForDigit(t *testing.T) {
 }
 
 func TestKeyThatIsAFile(t *testing.T) {
-	c := client(g2atest.NewServer(t))
+	c := client(t, newServer(t))
 	order := createOrder(t, c, asFile)
 	payOrder(t, c, order.ID)
 	key, err := c.OrderKey(t.Context(), order.ID)
@@ -158,8 +158,8 @@ func TestKeyThatIsAFile(t *testing.T) {
 
 func TestStockIsReservedAndGivenBack(t *testing.T) {
 	clock := newClock()
-	srv := g2atest.NewServer(t, withClock(clock))
-	c := client(srv)
+	srv := newServer(t, withClock(clock))
+	c := client(t, srv)
 	order := createOrder(t, c, lastOne)
 	if left := stock(t, c, lastOne); left != 0 {
 		t.Errorf("%d are left after the order, want 0", left)
@@ -185,7 +185,7 @@ func TestStockIsReservedAndGivenBack(t *testing.T) {
 
 func TestSoldPieceIsNotGivenBack(t *testing.T) {
 	clock := newClock()
-	c := client(g2atest.NewServer(t, withClock(clock)))
+	c := client(t, newServer(t, withClock(clock)))
 	order := createOrder(t, c, lastOne)
 	clock.Advance(30*time.Minute - 1)
 	payOrder(t, c, order.ID)
@@ -199,8 +199,8 @@ func TestSoldPieceIsNotGivenBack(t *testing.T) {
 }
 
 func TestWalletRunsOut(t *testing.T) {
-	srv := g2atest.NewServer(t, func(o *g2atest.Options) { o.Wallet = decimal.RequireFromString("9.98") })
-	c := client(srv)
+	srv := newServer(t, func(o *g2atest.Options) { o.Wallet = decimal.RequireFromString("9.98") })
+	c := client(t, srv)
 	first, second, third := createOrder(t, c, plentiful), createOrder(t, c, plentiful), createOrder(t, c, cheapest)
 	payOrder(t, c, first.ID)
 	payOrder(t, c, second.ID)
@@ -217,7 +217,7 @@ func TestWalletRunsOut(t *testing.T) {
 }
 
 func TestDearestProductIsBeyondTheWallet(t *testing.T) {
-	c := client(g2atest.NewServer(t))
+	c := client(t, newServer(t))
 	if _, err := c.PayOrder(t.Context(), createOrder(t, c, dearest).ID); !errors.Is(err, g2a.ErrInsufficientFunds) {
 		t.Errorf("error is %v, want ErrInsufficientFunds", err)
 	}
@@ -225,8 +225,8 @@ func TestDearestProductIsBeyondTheWallet(t *testing.T) {
 
 func TestPaidOrderIsCompleteLater(t *testing.T) {
 	clock := newClock()
-	srv := g2atest.NewServer(t, withClock(clock), func(o *g2atest.Options) { o.CompleteAfter, o.PendingDetails = time.Minute, 2 })
-	c := client(srv)
+	srv := newServer(t, withClock(clock), func(o *g2atest.Options) { o.CompleteAfter, o.PendingDetails = time.Minute, 2 })
+	c := client(t, srv)
 	order := createOrder(t, c, plentiful)
 	payOrder(t, c, order.ID)
 	clock.Advance(time.Minute)
@@ -288,8 +288,8 @@ func wantOne(t *testing.T, errs []error, others error) {
 }
 
 func TestManyPayOneOrder(t *testing.T) {
-	srv := g2atest.NewServer(t)
-	c := client(srv)
+	srv := newServer(t)
+	c := client(t, srv)
 	order := createOrder(t, c, plentiful)
 	wantOne(t, allAtOnce(func() error { _, err := c.PayOrder(t.Context(), order.ID); return err }), g2a.ErrPaymentRequired)
 	if got := record(t, srv, order.ID); got.PayCalls != callers || got.Charges != 1 || got.Charged != "4.99" {
@@ -301,8 +301,8 @@ func TestManyPayOneOrder(t *testing.T) {
 }
 
 func TestManyFetchOneKey(t *testing.T) {
-	srv := g2atest.NewServer(t)
-	c := client(srv)
+	srv := newServer(t)
+	c := client(t, srv)
 	order := createOrder(t, c, plentiful)
 	payOrder(t, c, order.ID)
 	wantOne(t, allAtOnce(func() error { _, err := c.OrderKey(t.Context(), order.ID); return err }), g2a.ErrKeyAlreadyDownloaded)
@@ -312,8 +312,8 @@ func TestManyFetchOneKey(t *testing.T) {
 }
 
 func TestManyOrderTheLastPiece(t *testing.T) {
-	srv := g2atest.NewServer(t)
-	c := client(srv)
+	srv := newServer(t)
+	c := client(t, srv)
 	wantOne(t, allAtOnce(func() error { _, err := c.CreateOrder(t.Context(), lastOne, ample); return err }), g2a.ErrInvalidRequest)
 	if created := srv.Simulator.Stats().OrdersCreated; created != 1 {
 		t.Errorf("%d orders were created, want 1", created)
@@ -321,7 +321,7 @@ func TestManyOrderTheLastPiece(t *testing.T) {
 }
 
 func TestUnknownCallsAreNotFound(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	for _, route := range []string{"GET /", "GET /v1/products/" + plentiful, "POST /v1/products", "DELETE /v1/order", "GET /v2/products", "GET /integration-api/v1/products"} {
 		t.Run(route, func(t *testing.T) {
 			method, path, _ := strings.Cut(route, " ")

@@ -9,11 +9,10 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
-	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
 
 func TestProductsAreSelected(t *testing.T) {
-	c := client(g2atest.NewServer(t))
+	c := client(t, newServer(t))
 	amount := func(text string) *decimal.Decimal { d := decimal.RequireFromString(text); return &d }
 	updated := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	readTime := func(p g2a.Product) time.Time { at, _ := time.Parse(time.DateTime, p.UpdatedAt); return at }
@@ -69,7 +68,7 @@ func TestProductsAreSelected(t *testing.T) {
 }
 
 func TestProductOutOfStockIsFoundOnlyWhenAskedFor(t *testing.T) {
-	c := client(g2atest.NewServer(t))
+	c := client(t, newServer(t))
 	part, err := c.Products(t.Context(), g2a.ProductQuery{ID: soldOut})
 	if err != nil || part.Total != 0 || len(part.Products) != 0 {
 		t.Errorf("found %d products (%v), want none", part.Total, err)
@@ -80,7 +79,7 @@ func TestProductOutOfStockIsFoundOnlyWhenAskedFor(t *testing.T) {
 }
 
 func TestBadProductQueryIsRefused(t *testing.T) {
-	srv := g2atest.NewServer(t)
+	srv := newServer(t)
 	for name, query := range map[string]url.Values{
 		"page 0":              {"page": {"0"}},
 		"page is a text":      {"page": {"one"}},

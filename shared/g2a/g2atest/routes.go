@@ -1,8 +1,8 @@
 package g2atest
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -24,51 +24,46 @@ type call struct {
 	body   []byte
 }
 
-// answer is what a call comes to.
-type answer struct {
-	status     int
-	body       any    // nil is an empty one
-	retryAfter string // header Retry-After, when not empty
-}
-
-func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
-
 // operation does a call. It is called with the simulator locked.
 type operation func(*Simulator, *call) answer
 
 // route registers every call of both APIs and the control routes. The patterns
 // are also the names that faults and stats go by.
 func (s *Simulator) route() {
-	s.mux, s.routes = http.NewServeMux(), map[string]bool{}
+	s.mux, s.routes = http.NewServeMux(), map[string]api{}
 	for pattern, do := range map[string]operation{
 		"GET /v1/products":           withCredentials((*Simulator).listProducts),
 		"POST /v1/order":             withCredentials((*Simulator).createOrder),
 		"PUT /v1/order/pay/{id}":     withCredentials((*Simulator).payOrder),
 		"GET /v1/order/details/{id}": withCredentials((*Simulator).orderDetails),
 		"GET /v1/order/key/{id}":     withCredentials((*Simulator).orderKey),
-		"POST /oauth/token":          (*Simulator).grantToken,
 	} {
-		s.serve(pattern, do)
+		s.serve(exportAPI, pattern, do)
 	}
+	s.serve(importAPI, "POST /oauth/token", (*Simulator).grantToken)
 	// The sandbox has the Import API under the Export API's base path, live under its own.
 	for _, base := range []string{"/v1", "/integration-api/v1"} {
-		s.serve("GET "+base+"/token", withCredentials((*Simulator).issueToken))
-		s.serve("POST "+base+"/offers", withToken((*Simulator).createOffer))
-		s.serve("GET "+base+"/offers", withToken((*Simulator).listOffers))
-		s.serve("GET "+base+"/offers/{id}", withToken((*Simulator).getOffer))
-		s.serve("PATCH "+base+"/offers/{id}", withToken((*Simulator).changeOffer))
-		s.serve("POST "+base+"/offers/{id}/inventory", withToken((*Simulator).addInventory))
-		s.serve("GET "+base+"/jobs/{id}", withToken((*Simulator).getJob))
-		s.serve("GET "+base+"/prices/simulations", withToken((*Simulator).simulatePrice))
-		s.serve("GET "+base+"/bestsellers", withToken((*Simulator).bestsellers))
+		for call, do := range map[string]operation{
+			"GET %s/token":                  withCredentials((*Simulator).issueToken),
+			"POST %s/offers":                withToken((*Simulator).createOffer),
+			"GET %s/offers":                 withToken((*Simulator).listOffers),
+			"GET %s/offers/{id}":            withToken((*Simulator).getOffer),
+			"PATCH %s/offers/{id}":          withToken((*Simulator).changeOffer),
+			"POST %s/offers/{id}/inventory": withToken((*Simulator).addInventory),
+			"GET %s/jobs/{id}":              withToken((*Simulator).getJob),
+			"GET %s/prices/simulations":     withToken((*Simulator).simulatePrice),
+			"GET %s/bestsellers":            withToken((*Simulator).bestsellers),
+		} {
+			s.serve(importAPI, fmt.Sprintf(call, base), do)
+		}
 	}
 	s.mux.HandleFunc("/", s.handler(unknownRoute, noSuchCall))
 	s.routeControl()
 }
 
 // serve registers a call that faults may name.
-func (s *Simulator) serve(pattern string, do operation) {
-	s.routes[pattern] = true
+func (s *Simulator) serve(of api, pattern string, do operation) {
+	s.routes[pattern] = of
 	s.mux.HandleFunc(pattern, s.handler(pattern, do))
 }
 
@@ -79,7 +74,7 @@ func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 		// The body is read before any wait: only then does the server notice that
 		// the client has gone.
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		due.wait(r.Context())
+		due.hold(r.Context())
 		if due.Mode == modeDropBefore {
 			s.drop(r, route)
 		}
@@ -87,16 +82,24 @@ func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 		switch {
 		case err != nil:
 			reply = unreadable(err)
-		case due.Mode == modeStatus:
+		case due.Mode == modeStatus, due.Mode == modeHTML:
 			reply = due.answer()
 		default:
 			reply = s.do(do, r, body)
 		}
-		if due.Mode == modeDropAfter {
+		switch due.Mode {
+		case modeTruncated:
+			reply.writeHalf(w)
+			s.drop(r, route)
+		case modeDropAfter:
 			s.drop(r, route)
 		}
 		s.countAnswer(route, reply.status)
 		s.options.Log.InfoContext(r.Context(), "g2a simulator answered", "method", r.Method, "route", route, "status", reply.status)
+		if due.Mode == modeSlow {
+			reply.writeSlowly(r.Context(), w, due.delay())
+			return
+		}
 		reply.write(w)
 	}
 }
@@ -110,27 +113,12 @@ func (s *Simulator) do(do operation, r *http.Request, body []byte) answer {
 	return do(s, c)
 }
 
-// drop cuts the connection (with HTTP/2: the stream) without an answer. It does
-// not return.
+// drop cuts the connection (with HTTP/2: the stream) without an answer, or in the
+// middle of one. It does not return.
 func (s *Simulator) drop(r *http.Request, route string) {
 	s.countDropped(route)
 	s.options.Log.InfoContext(r.Context(), "g2a simulator dropped the connection", "method", r.Method, "route", route)
 	panic(http.ErrAbortHandler)
-}
-
-func (a answer) write(w http.ResponseWriter) {
-	if a.retryAfter != "" {
-		w.Header().Set("Retry-After", a.retryAfter)
-	}
-	if a.body == nil {
-		w.WriteHeader(a.status)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(a.status)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false) // names hold ampersands, G2A sends them as they are
-	_ = encoder.Encode(a.body)   // the client has gone: nobody to tell
 }
 
 func noSuchCall(*Simulator, *call) answer {

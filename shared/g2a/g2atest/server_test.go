@@ -11,6 +11,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/g2a-lambda/g2a-lambda/contracts"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
@@ -52,12 +53,50 @@ func withClock(c *clock) func(*g2atest.Options) {
 	return func(o *g2atest.Options) { o.Clock = c.Now }
 }
 
-// client is the real client of a server. It tries nothing twice, so that each of
-// its calls is one of the server's, unless the variables say otherwise.
-func client(srv *g2atest.Server, variables ...string) *g2a.Client {
+// newServer is g2atest.NewServer, with each of its answers checked against the
+// contract, of which the control routes are no part.
+func newServer(t *testing.T, settings ...func(*g2atest.Options)) *g2atest.Server {
+	t.Helper()
+	srv := g2atest.NewServer(t, settings...)
+	srv.Client().Transport = answersChecked(t, srv.Client().Transport)
+	return srv
+}
+
+func answersChecked(t *testing.T, next http.RoundTripper) http.RoundTripper {
+	check := contracts.G2A().Answers(next, func(err error) { t.Error(err) })
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		if strings.HasPrefix(r.URL.Path, "/_sim/") {
+			return next.RoundTrip(r)
+		}
+		return check.RoundTrip(r)
+	})
+}
+
+// newServerOver is newServer for one version of HTTP.
+func newServerOver(t *testing.T, http2 bool) *g2atest.Server {
+	t.Helper()
+	srv := g2atest.NewServer(t)
+	transport := srv.Client().Transport.(*http.Transport)
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(!http2)
+	transport.Protocols.SetHTTP2(http2)
+	srv.Client().Transport = answersChecked(t, transport)
+	return srv
+}
+
+// roundTrip is an http.RoundTripper.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// client is the real client of a server, whose requests are checked, too. It tries
+// nothing twice, so that each of its calls is one of the server's, unless the
+// variables say otherwise.
+func client(t *testing.T, srv *g2atest.Server, variables ...string) *g2a.Client {
+	t.Helper()
 	return g2a.New(srv.Config(append([]string{"G2A_RETRY_MAX=0"}, variables...)...), g2a.Options{
 		Credentials: srv.Credentials,
-		Transport:   srv.Client().Transport,
+		Transport:   contracts.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) }),
 	})
 }
 
@@ -99,7 +138,7 @@ func credentials(srv *g2atest.Server) string {
 // bearer fetches a token and gives the header of the Import API.
 func bearer(t *testing.T, srv *g2atest.Server) string {
 	t.Helper()
-	token, err := client(srv).FetchToken(t.Context())
+	token, err := client(t, srv).FetchToken(t.Context())
 	if err != nil {
 		t.Fatalf("fetching a token: %v", err)
 	}

@@ -45,6 +45,10 @@ type Options struct {
 	// PendingDetails is how many details calls after its payment still find an
 	// order pending.
 	PendingDetails int
+	// RateLimit is how many calls each of the two APIs takes in a second of the
+	// clock; zero is any number. Beyond it the answer is 429 with BR03 and a
+	// Retry-After of a second, and the work is not done.
+	RateLimit int
 	// WebhookURL is where POST /_sim/webhook delivers to; without it that route
 	// answers 409.
 	WebhookURL string
@@ -66,7 +70,7 @@ type Simulator struct {
 	options   Options // with the defaults filled in
 	catalogue []product
 	mux       *http.ServeMux
-	routes    map[string]bool // the patterns a fault may name
+	routes    map[string]api // by pattern; the patterns are what a fault may name
 
 	mu sync.Mutex // guards the state and Options.Rand
 	state
@@ -75,6 +79,7 @@ type Simulator struct {
 // state is what POST /_sim/reset brings back to the start.
 type state struct {
 	faults   map[string][]*Fault // by route, the next one first; Count is what is left
+	windows  [apis]window
 	tally    tally
 	tokens   map[string]time.Time // access token to its end
 	wallet   decimal.Decimal
@@ -91,7 +96,7 @@ func New(options Options) (*Simulator, error) {
 	if options.Credentials.Hash.IsZero() || options.Credentials.Key.IsZero() {
 		return nil, errors.New("g2a simulator: the credentials need a hash and a key")
 	}
-	if options.Wallet.IsNegative() || options.TokenLife < 0 || options.CompleteAfter < 0 || options.PendingDetails < 0 {
+	if options.Wallet.IsNegative() || options.TokenLife < 0 || options.CompleteAfter < 0 || options.PendingDetails < 0 || options.RateLimit < 0 {
 		return nil, errors.New("g2a simulator: no option may be negative")
 	}
 	if options.TokenLife%time.Second != 0 {

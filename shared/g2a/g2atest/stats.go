@@ -23,7 +23,7 @@ type Stats struct {
 type RouteStats struct {
 	Calls    int         `json:"calls"`
 	Statuses map[int]int `json:"statuses"` // answers by HTTP status
-	Dropped  int         `json:"dropped"`  // connections cut instead of an answer
+	Dropped  int         `json:"dropped"`  // connections cut instead of an answer, or in one
 }
 
 // tally is what the simulator counts for its Stats.

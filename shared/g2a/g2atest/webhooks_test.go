@@ -52,7 +52,7 @@ func newReceiver(t *testing.T, now func() time.Time, status int, answer string) 
 
 // webhookServer is a simulator that delivers to the URL.
 func webhookServer(t *testing.T, clock *clock, url string) *g2atest.Server {
-	return g2atest.NewServer(t, withClock(clock), func(o *g2atest.Options) {
+	return newServer(t, withClock(clock), func(o *g2atest.Options) {
 		o.Credentials, o.WebhookURL = testCredentials, url+"/webhooks/g2a"
 	})
 }
@@ -164,6 +164,6 @@ func TestBadWebhookIsRefused(t *testing.T) {
 		t.Errorf("%d webhooks were delivered, want none", len(r.events))
 	}
 	t.Run("no receiver", func(t *testing.T) {
-		send(t, g2atest.NewServer(t), "POST", "/_sim/webhook", `{"order_id":"1","type":"order.failed","status":"failed"}`).wantFailure(t, http.StatusConflict, "")
+		send(t, newServer(t), "POST", "/_sim/webhook", `{"order_id":"1","type":"order.failed","status":"failed"}`).wantFailure(t, http.StatusConflict, "")
 	})
 }
