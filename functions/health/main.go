@@ -20,7 +20,7 @@ import (
 func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
-	metrics := telemetry.Metrics{Writer: os.Stdout, Clock: time.Now}
+	metrics := environment.Metrics(os.Stdout)
 	db := environment.DynamoDB()
 	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
 	credentials.Log = log

@@ -53,6 +53,9 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	h.log.InfoContext(ctx, "order advanced", append(h.about(ctx, started, in),
 		"status", string(result.Status), "reason", result.Reason, "g2a_order_id", result.G2AOrderID)...)
 	h.metrics.Count("OrderOutcome", telemetry.Dimension{Name: "outcome", Value: string(result.Status)})
+	if result.Reason != "" {
+		h.metrics.Count("OrderReason", telemetry.Dimension{Name: "reason", Value: result.Reason})
+	}
 	return writeOutput(result)
 }
 

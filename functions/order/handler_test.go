@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ type invoked struct {
 	output  []byte
 	err     error
 	log     map[string]any // its one line
-	metrics map[string]any // its one line
+	metrics map[string]any // of all its lines
 	text    string         // both, as written
 }
 
@@ -57,7 +58,11 @@ func invoke(t *testing.T, orders advancer, payload string) invoked {
 	//lint:ignore SA1029 the key is aws-lambda-go's
 	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root+";Parent=53995c3f42cd8ad8;Sampled=1")
 	output, err := lambda.NewHandler(h).Invoke(ctx, []byte(payload))
-	return invoked{output, err, object(t, log.Bytes()), object(t, metrics.Bytes()), log.String() + metrics.String()}
+	measured := map[string]any{}
+	for line := range bytes.Lines(metrics.Bytes()) {
+		maps.Copy(measured, object(t, line))
+	}
+	return invoked{output, err, object(t, log.Bytes()), measured, log.String() + metrics.String()}
 }
 
 func object(t *testing.T, text []byte) (fields map[string]any) {
@@ -123,6 +128,13 @@ func TestOutput(t *testing.T) {
 			}
 			if got.metrics["OrderOutcome"] != 1.0 || got.metrics["outcome"] != string(tt.result.Status) {
 				t.Errorf("metrics %v", got.metrics)
+			}
+			var count, reason any // absent where there is no reason
+			if tt.result.Reason != "" {
+				count, reason = 1.0, tt.result.Reason
+			}
+			if got.metrics["OrderReason"] != count || got.metrics["reason"] != reason {
+				t.Errorf("metrics %v, want the reason %v", got.metrics, reason)
 			}
 		})
 	}

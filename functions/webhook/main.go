@@ -11,7 +11,6 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
 	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
-	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
 func main() {
@@ -27,6 +26,6 @@ func main() {
 		},
 		clock:   time.Now,
 		log:     log,
-		metrics: telemetry.Metrics{Writer: os.Stdout, Clock: time.Now},
+		metrics: environment.Metrics(os.Stdout),
 	})))
 }

@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// namespace is that of all metrics.
-const namespace = "G2A"
-
 // Unit is a CloudWatch unit.
 type Unit string
 
@@ -33,8 +30,9 @@ type Dimension struct{ Name, Value string }
 // Metrics writes CloudWatch's embedded metric format: log lines that CloudWatch
 // makes metrics of, with no call.
 type Metrics struct {
-	Writer io.Writer
-	Clock  func() time.Time
+	Namespace string // CloudWatch's, one for each stack
+	Writer    io.Writer
+	Clock     func() time.Time
 }
 
 // Emit writes the metrics as one line.
@@ -57,7 +55,7 @@ func (m Metrics) Emit(dimension Dimension, metrics ...Metric) {
 	line["_aws"] = map[string]any{
 		"Timestamp": m.Clock().UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace": namespace, "Dimensions": dimensions, "Metrics": definitions,
+			"Namespace": m.Namespace, "Dimensions": dimensions, "Metrics": definitions,
 		}},
 	}
 	text, err := json.Marshal(line)

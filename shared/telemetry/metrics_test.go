@@ -12,7 +12,7 @@ import (
 )
 
 func metricsTo(out *output) telemetry.Metrics {
-	return telemetry.Metrics{Writer: out, Clock: func() time.Time { return time.UnixMilli(1764000000123) }}
+	return telemetry.Metrics{Namespace: "G2A/test", Writer: out, Clock: func() time.Time { return time.UnixMilli(1764000000123) }}
 }
 
 // embedded is what CloudWatch reads of a line in its embedded metric format.
@@ -38,8 +38,8 @@ func readMetrics(t *testing.T, line string) []string {
 	if err := json.Unmarshal([]byte(line), &fields); err != nil {
 		t.Fatal(err)
 	}
-	if e.AWS.Timestamp != 1764000000123 || len(e.AWS.CloudWatchMetrics) != 1 || e.AWS.CloudWatchMetrics[0].Namespace != "G2A" {
-		t.Fatalf("not an embedded metric of namespace G2A: %s", line)
+	if e.AWS.Timestamp != 1764000000123 || len(e.AWS.CloudWatchMetrics) != 1 || e.AWS.CloudWatchMetrics[0].Namespace != "G2A/test" {
+		t.Fatalf("not an embedded metric of namespace G2A/test: %s", line)
 	}
 	directive := e.AWS.CloudWatchMetrics[0]
 	if len(directive.Dimensions) != 1 {

@@ -6,6 +6,7 @@ package function
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
 // Time-outs of one attempt of a call to AWS. The SDK makes three attempts, and its
@@ -115,6 +117,12 @@ func MustReadEnvironment(log *slog.Logger) Environment {
 		os.Exit(1)
 	}
 	return environment
+}
+
+// Metrics writes metrics to w, in a namespace of their environment: a sandbox and a
+// live stack may share an account.
+func (e Environment) Metrics(w io.Writer) telemetry.Metrics {
+	return telemetry.Metrics{Namespace: "G2A/" + string(e.G2A.Env), Writer: w, Clock: time.Now}
 }
 
 // DynamoDB makes a client.
