@@ -104,8 +104,8 @@ func parseProduct(doc json.RawMessage) (product, error) {
 		return product{}, fmt.Errorf("minPrice: %w", err)
 	}
 	if fields.UpdatedAt != "" {
-		if p.updatedAt, err = time.Parse(time.DateTime, fields.UpdatedAt); err != nil {
-			return product{}, fmt.Errorf("updated_at: want yyyy-mm-dd hh:mm:ss or an empty string, found %q", fields.UpdatedAt)
+		if p.updatedAt, err = parseTime(fields.UpdatedAt); err != nil {
+			return product{}, fmt.Errorf("updated_at: %w", err)
 		}
 	}
 	return p, nil

@@ -124,6 +124,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"token of half":      {func(o *g2atest.Options) { o.TokenLife = 1500 * time.Millisecond }, "whole seconds"},
 		"negative wait":      {func(o *g2atest.Options) { o.CompleteAfter = -1 }, "negative"},
 		"negative details":   {func(o *g2atest.Options) { o.PendingDetails = -1 }, "negative"},
+		"negative limit":     {func(o *g2atest.Options) { o.RateLimit = -1 }, "negative"},
 		"nothing is changed": {func(*g2atest.Options) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

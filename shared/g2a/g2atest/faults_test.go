@@ -1,15 +1,19 @@
 package g2atest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/g2a-lambda/g2a-lambda/contracts"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
@@ -42,6 +46,9 @@ func TestFaultsOfAPayment(t *testing.T) {
 		"a delay":             {`{"mode":"delay","delay_ms":1}`, nil, true, 0},
 		"drop before":         {`{"mode":"drop_before"}`, g2a.ErrUnavailable, false, 1},
 		"drop after":          {`{"mode":"drop_after"}`, g2a.ErrUnavailable, true, 1},
+		"a slow body":         {`{"mode":"slow_body","delay_ms":1}`, nil, true, 0},
+		"a truncated body":    {`{"mode":"truncated_body"}`, g2a.ErrUnavailable, true, 1},
+		"a gateway's page":    {`{"mode":"wrong_content_type","status":502}`, g2a.ErrUnavailable, false, 0},
 	} {
 		for _, route := range []string{payRoute, "*"} {
 			t.Run(name+", "+route, func(t *testing.T) {
@@ -65,6 +72,114 @@ func TestFaultsOfAPayment(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPageInPlaceOfAnAnswer has answers that are not in the contract: the server is
+// not checked, but what the check finds is.
+func TestPageInPlaceOfAnAnswer(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault  string
+		status int
+		want   error
+	}{
+		"as a success": {`{"mode":"wrong_content_type"}`, 200, g2a.ErrMalformedAnswer},
+		"as a refusal": {`{"mode":"wrong_content_type","status":403,"delay_ms":1}`, 403, g2a.ErrInvalidRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := g2atest.NewServer(t)
+			order := createOrder(t, client(t, srv), plentiful)
+			addFault(t, srv, `{"route":"`+payRoute+`",`+test.fault[1:])
+			var got reply
+			var found []error
+			page := g2a.New(srv.Config("G2A_RETRY_MAX=0"), g2a.Options{
+				Credentials: srv.Credentials,
+				Transport: contracts.G2A().Transport(roundTrip(func(r *http.Request) (*http.Response, error) {
+					response, err := srv.Client().Transport.RoundTrip(r)
+					if err != nil {
+						return nil, err
+					}
+					body, err := io.ReadAll(response.Body)
+					response.Body.Close()
+					response.Body = io.NopCloser(bytes.NewReader(body))
+					got = reply{response.StatusCode, response.Header, string(body)}
+					return response, err
+				}), func(err error) { found = append(found, err) }),
+			})
+			if _, err := page.PayOrder(t.Context(), order.ID); !errors.Is(err, test.want) {
+				t.Errorf("error is %v, want %v", err, test.want)
+			}
+			if got.status != test.status || got.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.HasPrefix(got.body, "<!DOCTYPE html>") {
+				t.Errorf("answer is %+v, want %d with a page", got, test.status)
+			}
+			if len(found) != 1 || !strings.Contains(found[0].Error(), "text/html") {
+				t.Errorf("the check found %v, want the page", found)
+			}
+			if record(t, srv, order.ID).Paid {
+				t.Error("the order is paid, want the work not done")
+			}
+		})
+	}
+}
+
+func TestBodyIsCutInItsMiddle(t *testing.T) {
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		t.Run(name, func(t *testing.T) {
+			srv := newServerOver(t, http2)
+			get := func() (response *http.Response, body []byte, err error) {
+				request, err := http.NewRequestWithContext(t.Context(), "GET", srv.URL+"/v1/products", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.Header.Set("Authorization", srv.Credentials.Hash.Reveal()+", "+srv.Credentials.Key.Reveal())
+				if response, err = srv.Client().Do(request); err != nil {
+					t.Fatal(err)
+				}
+				defer response.Body.Close()
+				body, err = io.ReadAll(response.Body)
+				return response, body, err
+			}
+			_, whole, err := get()
+			if err != nil {
+				t.Fatal(err)
+			}
+			addFault(t, srv, `{"route":"`+productsRoute+`","mode":"truncated_body"}`)
+			response, half, err := get()
+			if err == nil || response.Proto != name || response.StatusCode != http.StatusOK {
+				t.Errorf("answer is %s by %s, read with error %v, want a 200 by %s that cannot be read", response.Status, response.Proto, err, name)
+			}
+			if length := response.ContentLength; length != int64(len(whole)) || !bytes.Equal(half, whole[:len(whole)/2]) {
+				t.Errorf("%d bytes came of %d, want the first half of %d", len(half), length, len(whole))
+			}
+			if got := srv.Simulator.Stats().Routes[productsRoute]; got.Calls != 2 || got.Dropped != 1 {
+				t.Errorf("stats are %+v, want one of two calls dropped", got)
+			}
+		})
+	}
+}
+
+// TestKeyOfASlowBodyIsGone gives up when the header has come.
+func TestKeyOfASlowBodyIsGone(t *testing.T) {
+	srv := g2atest.NewServer(t) // the check of newServer waits for the body
+	c := client(t, srv)
+	order := createOrder(t, c, plentiful)
+	payOrder(t, c, order.ID)
+	addFault(t, srv, `{"route":"`+keyRoute+`","mode":"slow_body","delay_ms":600000}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	impatient := g2a.New(srv.Config("G2A_RETRY_MAX=0"), g2a.Options{
+		Credentials: srv.Credentials,
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			response, err := srv.Client().Transport.RoundTrip(r)
+			cancel()
+			return response, err
+		}),
+	})
+	if _, err := impatient.OrderKey(ctx, order.ID); !errors.Is(err, g2a.ErrUnavailable) {
+		t.Errorf("error is %v, want ErrUnavailable", err)
+	}
+	if _, err := c.OrderKey(t.Context(), order.ID); !errors.Is(err, g2a.ErrKeyAlreadyDownloaded) {
+		t.Errorf("error is %v, want ErrKeyAlreadyDownloaded", err)
 	}
 }
 
@@ -254,6 +369,65 @@ func TestDelayHoldsTheCallUp(t *testing.T) {
 				}
 				if created := simulator.Stats().OrdersCreated; created != 1 {
 					t.Errorf("%d orders were created, want 1", created)
+				}
+			})
+		})
+	}
+}
+
+// timedWriter notes when an answer's header and pieces are sent.
+type timedWriter struct {
+	*httptest.ResponseRecorder
+	started time.Time
+	header  time.Duration
+	pieces  []time.Duration
+}
+
+func (w *timedWriter) WriteHeader(status int) {
+	w.header = time.Since(w.started)
+	w.ResponseRecorder.WriteHeader(status)
+}
+
+func (w *timedWriter) Write(piece []byte) (int, error) {
+	if !w.Flushed {
+		return 0, errors.New("a piece came before the header was sent")
+	}
+	w.pieces = append(w.pieces, time.Since(w.started))
+	return w.ResponseRecorder.Write(piece)
+}
+
+// TestSlowBodyComesInPieces runs on a clock that stands still but for the waits.
+func TestSlowBodyComesInPieces(t *testing.T) {
+	second := time.Second
+	for name, test := range map[string]struct {
+		patience time.Duration // of the client
+		pieces   []time.Duration
+		whole    bool
+	}{
+		"all of it":                 {time.Hour, []time.Duration{10 * second, 20 * second, 30 * second, 40 * second, 50 * second, 60 * second, 70 * second, 80 * second}, true},
+		"until the client gives up": {25 * second, []time.Duration{10 * second, 20 * second}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				simulator, err := g2atest.New(g2atest.Options{Credentials: testCredentials})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := simulator.AddFault(g2atest.Fault{Route: productsRoute, Mode: "slow_body", DelayMS: 80_000}); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), test.patience)
+				defer cancel()
+				request := httptest.NewRequestWithContext(ctx, "GET", "/v1/products?id="+plentiful, nil)
+				request.Header.Set("Authorization", testCredentials.Hash.Reveal()+", "+testCredentials.Key.Reveal())
+				w := &timedWriter{ResponseRecorder: httptest.NewRecorder(), started: time.Now()}
+				simulator.ServeHTTP(w, request)
+				if w.header != 0 || !slices.Equal(w.pieces, test.pieces) {
+					t.Errorf("the header came after %v and the pieces after %v, want 0s and %v", w.header, w.pieces, test.pieces)
+				}
+				err = contracts.G2A().CheckAnswer(request, w.Code, w.Header(), w.Body.Bytes())
+				if (err == nil) != test.whole {
+					t.Errorf("the body is %s (%v), want it whole: %v", w.Body, err, test.whole)
 				}
 			})
 		})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -89,7 +90,7 @@ func boolean(place string, value json.RawMessage) error {
 }
 
 func whole(place string, value json.RawMessage) error {
-	if n, err := strconv.Atoi(string(value)); err != nil || n < 0 {
+	if _, err := strconv.Atoi(string(value)); err != nil || value[0] == '-' {
 		return unexpected(place, "a whole number, not negative", value)
 	}
 	return nil
@@ -136,11 +137,11 @@ func list(element shape) shape {
 
 func object(fields ...field) shape {
 	return func(place string, value json.RawMessage) error {
-		var found map[string]json.RawMessage
 		if value[0] != '{' {
 			return unexpected(place, "an object", value)
 		}
-		if err := json.Unmarshal(value, &found); err != nil {
+		found, err := parseDocument(value)
+		if err != nil {
 			return fmt.Errorf("%s: %w", place, err)
 		}
 		for _, f := range fields {
@@ -148,9 +149,9 @@ func object(fields ...field) shape {
 			if place != "" {
 				inside = place + "." + f.name
 			}
-			v, there := found[f.name]
-			if !there {
-				return fmt.Errorf("%s: is missing", inside)
+			v, err := found.only(f.name)
+			if err != nil {
+				return fmt.Errorf("%s: %w", inside, err)
 			}
 			if err := f.shape(inside, v); err != nil {
 				return err
@@ -207,6 +208,24 @@ func parseDocument(value json.RawMessage) (document, error) {
 		d = append(d, member{name: fmt.Sprint(name), value: v})
 	}
 	return d, nil
+}
+
+// only gives the one field of a name. encoding/json would take a name in any case,
+// and the last of two: another reader might take another.
+func (d document) only(name string) (json.RawMessage, error) {
+	var found []member
+	for _, m := range d {
+		if strings.EqualFold(m.name, name) {
+			found = append(found, m)
+		}
+	}
+	switch {
+	case len(found) == 0 || len(found) == 1 && found[0].name != name:
+		return nil, errMissing
+	case len(found) > 1:
+		return nil, errors.New("is there twice")
+	}
+	return found[0].value, nil
 }
 
 // with is the document with another value for one of its fields.

@@ -31,12 +31,22 @@ func readPrice(value string, into **decimal.Decimal) error {
 }
 
 func readTime(value string, into **time.Time) error {
-	t, err := time.Parse(time.DateTime, value)
+	t, err := parseTime(value)
 	if err != nil {
 		return errors.New("must be a time such as 2024-01-31 18:30:00")
 	}
 	*into = &t
 	return nil
+}
+
+// parseTime reads a time as G2A writes them. time.Parse alone would take fractions
+// of a second, too.
+func parseTime(value string) (time.Time, error) {
+	t, err := time.Parse(time.DateTime, value)
+	if err != nil || t.Format(time.DateTime) != value {
+		return time.Time{}, fmt.Errorf("want yyyy-mm-dd hh:mm:ss, found %.40q", value)
+	}
+	return t, nil
 }
 
 func readBool(value string, into *bool) error {

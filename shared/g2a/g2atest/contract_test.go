@@ -1,0 +1,136 @@
+package g2atest_test
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/g2a-lambda/g2a-lambda/contracts"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
+)
+
+// call is one call of a route that succeeds.
+type call struct{ route, path, body, authorization string }
+
+func (c call) send(t *testing.T, srv *g2atest.Server) reply {
+	t.Helper()
+	method, _, _ := strings.Cut(c.route, " ")
+	headers := []string{"X-Correlation-ID: c-1"}
+	if c.authorization != "" {
+		headers = append(headers, c.authorization)
+	}
+	switch {
+	case c.route == "POST /oauth/token":
+		headers = append(headers, "Content-Type: application/x-www-form-urlencoded")
+	case c.body != "":
+		headers = append(headers, "Content-Type: application/json")
+	}
+	return send(t, srv, method, c.path, c.body, headers...)
+}
+
+// everyCall gives a call of each route of G2A's, to be sent in this order.
+func everyCall(t *testing.T, srv *g2atest.Server) []call {
+	t.Helper()
+	account, token := credentials(srv), bearer(t, srv)
+	id := createOrder(t, client(t, srv), plentiful).ID
+	grant := url.Values{"grant_type": {"client_credentials"}, "client_id": {srv.Credentials.Hash.Reveal()}, "client_secret": {srv.Credentials.Key.Reveal()}}
+	calls := []call{
+		{"GET /v1/products", "/v1/products?page=2&minQty=1", "", account},
+		{"POST /v1/order", "/v1/order", `{"product_id":"` + cheapest + `","currency":"EUR","max_price":1.00}`, account},
+		{"PUT /v1/order/pay/{id}", "/v1/order/pay/" + id, "", account},
+		{"GET /v1/order/details/{id}", "/v1/order/details/" + id, "", account},
+		{"GET /v1/order/key/{id}", "/v1/order/key/" + id, "", account},
+		{"POST /oauth/token", "/oauth/token", grant.Encode(), ""},
+	}
+	for _, base := range []string{"/v1", "/integration-api/v1"} {
+		offer := createOffer(t, srv, token, `{"offerType":"game","productId":"`+plentiful+`","price":5,"visibility":"all","variant":{"edition":"gold"}}`)
+		var job struct{ JobID string }
+		send(t, srv, "POST", base+"/offers", `{"offerType":"promo","productId":"`+plentiful+`","price":5,"visibility":"all"}`, token).want(t, &job)
+		calls = append(calls,
+			call{"GET " + base + "/token", base + "/token", "", account},
+			call{"POST " + base + "/offers", base + "/offers", `{"offerType":"game","productId":"` + plentiful + `","price":12.50,"visibility":"retail","inventory":{"size":2}}`, token},
+			call{"GET " + base + "/offers", base + "/offers?perPage=20&offerType=game", "", token},
+			call{"GET " + base + "/offers/{id}", base + "/offers/" + offer, "", token},
+			call{"PATCH " + base + "/offers/{id}", base + "/offers/" + offer, `{"price":4.99,"active":false}`, token},
+			call{"POST " + base + "/offers/{id}/inventory", base + "/offers/" + offer + "/inventory", `{"keys":["A-1"]}`, token},
+			call{"GET " + base + "/jobs/{id}", base + "/jobs/" + job.JobID, "", token},
+			call{"GET " + base + "/prices/simulations", base + "/prices/simulations?price=4.99&productId=" + plentiful, "", token},
+			call{"GET " + base + "/bestsellers", base + "/bestsellers?platform=Steam", "", token},
+		)
+	}
+	if got, want := routesOf(calls), allRoutes(t, srv); !slices.Equal(got, want) {
+		t.Fatalf("there are calls of %q\nwant one of each of %q", got, want)
+	}
+	return calls
+}
+
+func routesOf(calls []call) []string {
+	routes := make([]string, 0, len(calls))
+	for _, c := range calls {
+		routes = append(routes, c.route)
+	}
+	slices.Sort(routes)
+	return routes
+}
+
+// allRoutes asks the simulator, which tells them to whoever names a wrong one.
+func allRoutes(t *testing.T, srv *g2atest.Server) []string {
+	t.Helper()
+	err := srv.Simulator.AddFault(g2atest.Fault{Route: "none", Mode: "drop_after"})
+	if err == nil {
+		t.Fatal("a fault of no route was taken")
+	}
+	var routes []string
+	for _, quoted := range regexp.MustCompile(`"([A-Z]+ /[^"]*)"`).FindAllStringSubmatch(err.Error(), -1) {
+		routes = append(routes, quoted[1])
+	}
+	return routes
+}
+
+// TestEveryOperationIsAsInTheContract leaves no operation of the contract unchecked,
+// and no route of the simulator: requests and answers, on both base paths.
+func TestEveryOperationIsAsInTheContract(t *testing.T) {
+	srv := newServer(t)
+	calls := everyCall(t, srv)
+	exercised := map[string]bool{}
+	next := contracts.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) })
+	srv.Client().Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		response, err := next.RoundTrip(r)
+		if err == nil && response.StatusCode == http.StatusOK {
+			exercised[contracts.G2A().Operation(r)] = true
+		}
+		return response, err
+	})
+	for _, c := range calls {
+		if got := c.send(t, srv); got.status != http.StatusOK {
+			t.Errorf("%s: answer is %d %s, want 200", c.route, got.status, got.body)
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(exercised)), contracts.G2A().Operations(); !slices.Equal(got, want) {
+		t.Errorf("exercised are %q\nwant all of %q", got, want)
+	}
+}
+
+// codes are those of the contract, with the status each comes with.
+var codes = map[string]int{
+	"AUTH01": 403, "AUTH02": 401, "AUTH03": 401, "AUTH04": 401, "BR01": 400, "BR02": 400, "BR03": 429, "ORD02": 404,
+	"ORD004": 400, "ORD03": 403, "ORD05": 402, "ORD112": 403, "ORD114": 403, "ORD121": 403, "ORD122": 502,
+}
+
+func TestEveryCodeCanBeHadOnEveryRoute(t *testing.T) {
+	srv := newServer(t)
+	for _, c := range everyCall(t, srv) {
+		for code, status := range codes {
+			t.Run(c.route+", "+code, func(t *testing.T) {
+				if err := srv.Simulator.AddFault(g2atest.Fault{Route: c.route, Mode: "status", Code: code}); err != nil {
+					t.Fatal(err)
+				}
+				c.send(t, srv).wantFailure(t, status, code)
+			})
+		}
+	}
+}
