@@ -17,6 +17,7 @@ import (
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/ratelimiter"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 )
 
@@ -50,9 +51,17 @@ type Call struct {
 	Err           error
 }
 
-// Options are what a Client needs besides its Config. Credentials are required.
+// Options are what a Client needs besides its Config. Only Credentials are required.
 type Options struct {
 	Credentials CredentialSource
+	// Tokens gives the access tokens of the Import API; nil is FetchToken, with the
+	// token remembered in memory. What is a DroppingSource is told of the tokens that
+	// G2A rejects.
+	Tokens TokenSource
+	// RateLimit is how many requests a second each of the two APIs is sent at most,
+	// evenly spread; 0 is no limit. A call waits for its turn as long as an attempt can
+	// still follow before its deadline, and is ErrThrottled otherwise.
+	RateLimit int
 	// Transport sends the requests; nil is a transport of the client's own.
 	Transport http.RoundTripper
 	// Observer is told of the calls; nil is none.
@@ -68,6 +77,7 @@ type Client struct {
 	options  Options
 	http     *http.Client
 	breakers map[api]circuitbreaker.CircuitBreaker[*answer]
+	limiters map[api]ratelimiter.RateLimiter[*answer] // nil is no limit
 }
 
 // api is one of G2A's two APIs, which fail apart from each other.
@@ -92,7 +102,7 @@ func New(cfg Config, options Options) *Client {
 		transport.TLSHandshakeTimeout = 5 * time.Second
 		options.Transport = transport
 	}
-	return &Client{
+	client := &Client{
 		cfg:     cfg,
 		options: options,
 		http: &http.Client{
@@ -104,6 +114,13 @@ func New(cfg Config, options Options) *Client {
 		},
 		breakers: map[api]circuitbreaker.CircuitBreaker[*answer]{exportAPI: newBreaker(), importAPI: newBreaker()},
 	}
+	if options.RateLimit > 0 {
+		client.limiters = map[api]ratelimiter.RateLimiter[*answer]{exportAPI: newLimiter(options.RateLimit), importAPI: newLimiter(options.RateLimit)}
+	}
+	if options.Tokens == nil {
+		client.options.Tokens = RememberTokens(tokenFunc(client.FetchToken), options.Clock)
+	}
+	return client
 }
 
 type noObserver struct{}
@@ -155,6 +172,9 @@ func (c *Client) do(ctx context.Context, r request, out any, check func() *Field
 	var failed error
 	_, refused := failsafe.With[*answer](c.retries(ctx, r.once), c.breakers[r.api]).WithContext(ctx).
 		Get(func() (*answer, error) {
+			if failed = c.takeTurn(ctx, r, id); failed != nil {
+				return nil, failed
+			}
 			call.Attempts++
 			call.Status = 0
 			last, failed = c.attempt(ctx, r, id)
@@ -164,10 +184,10 @@ func (c *Client) do(ctx context.Context, r request, out any, check func() *Field
 			return last, failed
 		})
 	switch {
-	case call.Attempts == 0:
-		return &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable, Cause: refused}
 	case failed != nil:
 		return failed
+	case call.Attempts == 0:
+		return &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable, Cause: refused}
 	}
 	fault := decode(last.body, out)
 	if fault == nil {
@@ -179,6 +199,28 @@ func (c *Client) do(ctx context.Context, r request, out any, check func() *Field
 		return &Error{Method: r.method, Route: r.route, Status: last.status, CorrelationID: id, Kind: ErrMalformedAnswer, Cause: fault}
 	}
 	return nil
+}
+
+// errNoTurn is a rate limit that lets no attempt begin before the deadline.
+var errNoTurn = errors.New("the client's own rate limit leaves no time before the deadline")
+
+// takeTurn waits until the rate limit lets the next request go. A wait that no
+// attempt could follow is not begun. Every failure is an *Error: the request was
+// certainly not sent.
+func (c *Client) takeTurn(ctx context.Context, r request, id string) error {
+	limiter, limited := c.limiters[r.api]
+	if !limited {
+		return nil
+	}
+	err := limiter.AcquirePermitWithMaxWait(ctx, max(0, timeLeft(ctx)-minAttempt))
+	if err == nil {
+		return nil
+	}
+	failed := &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrThrottled, Cause: errNoTurn}
+	if !errors.Is(err, ratelimiter.ErrExceeded) {
+		failed.Cause = fmt.Errorf("waiting for the client's own rate limit: %w", err)
+	}
+	return failed
 }
 
 // attempt sends the request once. Every failure is an *Error.
@@ -240,25 +282,28 @@ func (c *Client) retries(ctx context.Context, once bool) retrypolicy.RetryPolicy
 		}
 		return !once && errors.Is(err, ErrUnavailable)
 	}
-	left := func() time.Duration {
-		deadline, limited := ctx.Deadline()
-		if !limited {
-			return math.MaxInt64
-		}
-		return time.Until(deadline) // the context runs on the real clock
-	}
 	return retrypolicy.NewBuilder[*answer]().
 		HandleIf(func(_ *answer, err error) bool { return retriable(err) }).
 		AbortIf(func(_ *answer, err error) bool {
-			return retriable(err) && (ctx.Err() != nil || askedToWait(err)+minAttempt > left() || askedToWait(err) > c.cfg.Timeout)
+			return retriable(err) && (ctx.Err() != nil || errors.Is(err, errNoTurn) ||
+				askedToWait(err)+minAttempt > timeLeft(ctx) || askedToWait(err) > c.cfg.Timeout)
 		}).
 		WithMaxRetries(c.cfg.RetryMax).
 		WithDelayFunc(func(exec failsafe.ExecutionAttempt[*answer]) time.Duration {
 			asked := askedToWait(exec.LastError())
-			return min(asked+fullJitter(exec.Retries()), max(asked, left()-minAttempt))
+			return min(asked+fullJitter(exec.Retries()), max(asked, timeLeft(ctx)-minAttempt))
 		}).
 		ReturnLastFailure().
 		Build()
+}
+
+// timeLeft gives the time until the context's deadline, which is on the real clock.
+func timeLeft(ctx context.Context) time.Duration {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		return math.MaxInt64
+	}
+	return time.Until(deadline)
 }
 
 // fullJitter picks the wait before retry number n+1, evenly from nothing to the
@@ -286,6 +331,11 @@ func newBreaker() circuitbreaker.CircuitBreaker[*answer] {
 		WithSuccessThreshold(1). // without it, as many calls as the threshold try at once
 		WithDelay(breakerDelay).
 		Build()
+}
+
+// newLimiter spreads the requests of a second evenly.
+func newLimiter(perSecond int) ratelimiter.RateLimiter[*answer] {
+	return ratelimiter.NewSmoothWithMaxRate[*answer](max(1, time.Second/time.Duration(perSecond)))
 }
 
 // transportFault keeps of an error of the transport what says why, without the

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -62,6 +63,44 @@ func (c *Client) doAuthenticated(ctx context.Context, r request, sign func(*requ
 		return err
 	}
 	return call(rotated)
+}
+
+// doImport makes a call with an access token. Where G2A answers 401, exactly that
+// token is dropped, and the call is made once more with another one: a call that was
+// rejected was not done.
+func (c *Client) doImport(ctx context.Context, r request, out any, check func() *FieldError) error {
+	ctx, _ = correlated(ctx)
+	token, err := c.options.Tokens.Token(ctx)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.method, r.route, err)
+	}
+	call := func(token Token) error {
+		signed := r
+		signed.secrets = append([]Secret{token.Access}, r.secrets...)
+		signed.header = map[string]string{"Authorization": "Bearer " + token.Access.Reveal()}
+		return c.do(ctx, signed, out, check)
+	}
+	err = call(token)
+	source, drops := c.options.Tokens.(DroppingSource)
+	if !drops || !unauthorized(err) {
+		return err
+	}
+	source.DropToken(ctx, token)
+	next, tokenErr := source.Token(ctx)
+	switch {
+	case tokenErr != nil:
+		return fmt.Errorf("%s %s: replacing the token that G2A rejects: %w", r.method, r.route, tokenErr)
+	case next.Access.Equal(token.Access):
+		return err
+	}
+	return call(next)
+}
+
+// unauthorized reports whether G2A rejects what a call was authenticated with.
+// AUTH01, that there was nothing, comes with another status: no other token helps.
+func unauthorized(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusUnauthorized && e.Kind == ErrCredentialsRejected
 }
 
 // DeriveKey computes an API key as G2A's Developers API documentation tells: the

@@ -1,6 +1,7 @@
 package g2a
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +12,11 @@ import (
 	"unicode"
 )
 
-// What can go wrong with a call, for errors.Is. The codes are those of G2A's
-// Developers API documentation.
+// What can go wrong with a call, for errors.Is; every *Error is exactly one of them.
+// The codes are those of G2A's Developers API documentation.
 var (
-	// ErrThrottled: HTTP 429, BR03. The call was not done; later it may be.
+	// ErrThrottled: HTTP 429, BR03, or no turn within Options.RateLimit. The call was
+	// not done; later it may be.
 	ErrThrottled = errors.New("G2A has had too many requests")
 	// ErrUnavailable: 5xx, ORD122, no answer, or a circuit breaker that is open.
 	// Whether the call was done is not known.
@@ -22,9 +24,11 @@ var (
 	// ErrMalformedAnswer: an answer of success that is not what G2A documents.
 	// Whether the call was done is not known.
 	ErrMalformedAnswer = errors.New("G2A's answer is malformed")
-	// ErrCredentialsRejected: AUTH01 to AUTH04, HTTP 401.
+	// ErrCredentialsRejected: AUTH01 to AUTH04, HTTP 401, OAuth2's invalid_client and
+	// unauthorized_client. The credentials, or the access token, are not good.
 	ErrCredentialsRejected = errors.New("G2A rejects the credentials")
-	// ErrInvalidRequest: BR01, BR02, and any other 4xx: asking again cannot help.
+	// ErrInvalidRequest: BR01, BR02, and any other 4xx: asking again cannot help. Also a
+	// request that cannot be good and is not sent; a *FieldError names what is wrong.
 	ErrInvalidRequest = errors.New("G2A rejects the request")
 	// ErrNotFound: ORD02, HTTP 404.
 	ErrNotFound = errors.New("not found at G2A")
@@ -60,6 +64,10 @@ var kinds = map[string]error{
 	"ORD114": ErrTooLateToPay,
 	"ORD121": ErrPaymentLimit,
 	"ORD122": ErrUnavailable,
+
+	// Of the OAuth2 token endpoint: RFC 6749, section 5.2.
+	"invalid_client":      ErrCredentialsRejected,
+	"unauthorized_client": ErrCredentialsRejected,
 }
 
 // Error is a call that failed. Unwrap gives what errors.Is compares: one of the
@@ -68,12 +76,20 @@ type Error struct {
 	Method        string
 	Route         string // the path's template: no ids, no query
 	Status        int    // HTTP status, 0 where there was no answer
-	Code          string // G2A's code, "" where there was none
+	Code          string // G2A's code, or OAuth2's, "" where there was none
 	Message       string // G2A's words, shortened and free of the call's credentials
 	CorrelationID string
 	RetryAfter    time.Duration // how long G2A asks to wait, 0 where it does not say
 	Kind          error
 	Cause         error
+}
+
+// Temporary reports whether the same call may succeed later by itself, after
+// RetryAfter where G2A says so: it is ErrThrottled, ErrUnavailable or
+// ErrPaymentNotReady. That it may is not that it should: after an ErrUnavailable a call
+// that charges, reveals or makes something may have been done already.
+func (e *Error) Temporary() bool {
+	return e.Kind == ErrThrottled || e.Kind == ErrUnavailable || e.Kind == ErrPaymentNotReady
 }
 
 // Error tells what was called and what happened, in one line.
@@ -107,6 +123,14 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
+// unsent is the error of a request that cannot be good.
+func unsent(ctx context.Context, r request, fault *FieldError) error {
+	_, id := correlated(ctx)
+	return &Error{
+		Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrInvalidRequest, Cause: fmt.Errorf("not sent: %w", fault),
+	}
+}
+
 // classify fills the error from an answer that is not a success. The body may be
 // G2A's error object, HTML, empty or cut short: what can be read of it is used.
 func (e *Error) classify(answer *answer, now time.Time, secrets []Secret) {
@@ -114,7 +138,14 @@ func (e *Error) classify(answer *answer, now time.Time, secrets []Secret) {
 		Message string `json:"message"`
 		Code    string `json:"code"`
 	}
+	var grant struct { // OAuth2's error
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}
 	if json.Unmarshal(answer.body, &body) == nil {
+		if body.Code == "" && body.Message == "" && json.Unmarshal(answer.body, &grant) == nil {
+			body.Code, body.Message = grant.Code, grant.Description
+		}
 		e.Code, e.Message = printable(body.Code, 40, secrets), printable(body.Message, 200, secrets)
 	} else if len(answer.body) > 0 {
 		// None of it is repeated: a call that was cut short may hold a key.

@@ -2,15 +2,21 @@ package g2a
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/shopspring/decimal"
 )
 
-// FieldError names a field of an answer that is not as G2A documents it. It does
-// not repeat the value.
+// FieldError names a field of an answer, or of a request that was not sent, that is
+// not as G2A documents it. It does not repeat the value.
 type FieldError struct {
-	Field   string
+	Field   string // its path: docs[3].priceLimit.min
 	Problem string
 }
 
@@ -73,4 +79,113 @@ func readID(field string, raw json.RawMessage) (string, *FieldError) {
 		return "", &FieldError{Field: field, Problem: "is empty"}
 	}
 	return text, nil
+}
+
+// readChoice reads a text that must be one of those G2A documents.
+func readChoice[T ~string](field string, value T, choices []T) *FieldError {
+	switch {
+	case value == "":
+		return &FieldError{Field: field, Problem: "is missing"}
+	case !slices.Contains(choices, value):
+		return &FieldError{Field: field, Problem: "is none of " + join(choices)}
+	}
+	return nil
+}
+
+func join[T ~string](choices []T) string {
+	texts := make([]string, len(choices))
+	for i, choice := range choices {
+		texts[i] = string(choice)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// readList reads a list's elements one by one, so that a fault names its place.
+func readList[W, T any](field string, raw []json.RawMessage, read func(W) (T, *FieldError)) ([]T, *FieldError) {
+	items := make([]T, 0, len(raw))
+	for i, element := range raw {
+		var wire W
+		item, fault := *new(T), readElement(element, &wire)
+		if fault == nil {
+			item, fault = read(wire)
+		}
+		if fault != nil {
+			fault.Field = strings.TrimSuffix(fmt.Sprintf("%s[%d].%s", field, i, fault.Field), ".")
+			return nil, fault
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// readElement reads one element; a fault of all of it has no field.
+func readElement(raw json.RawMessage, out any) *FieldError {
+	err := decode(raw, out)
+	var fault *FieldError
+	if err == nil || errors.As(err, &fault) {
+		return fault
+	}
+	return &FieldError{Problem: "is of the wrong type"}
+}
+
+// checkAmount checks an amount that is to be sent: what G2A's prices can be.
+func checkAmount(field string, amount decimal.Decimal) *FieldError {
+	places := -amount.Exponent()
+	switch {
+	case amount.IsNegative():
+		return &FieldError{Field: field, Problem: "is negative"}
+	case places < -12 || places > 12 || !amountPattern.MatchString(amount.String()):
+		return &FieldError{Field: field, Problem: "is not a number of at most 12 digits"}
+	case places > 2 && !amount.Equal(amount.Truncate(2)):
+		return &FieldError{Field: field, Problem: "has more than 2 places"}
+	}
+	return nil
+}
+
+// checkPrice checks a price of the catalogue or of an offer that is to be sent.
+func checkPrice(field string, price Money) *FieldError {
+	if price.Currency != ProductCurrency {
+		return &FieldError{Field: field, Problem: "is not in " + ProductCurrency}
+	}
+	return checkAmount(field, price.Amount)
+}
+
+// checkID checks an id that becomes a part of a path.
+func checkID(id string) *FieldError {
+	switch id {
+	case "":
+		return &FieldError{Field: "id", Problem: "is missing"}
+	case ".", "..":
+		return &FieldError{Field: "id", Problem: "is none"}
+	}
+	return nil
+}
+
+// query is the query of a URL. What is absent is left out of it.
+type query url.Values
+
+func (q query) text(name, value string) {
+	if value != "" {
+		url.Values(q).Set(name, value)
+	}
+}
+
+func (q query) number(name string, value int) {
+	if value > 0 {
+		q.text(name, strconv.Itoa(value))
+	}
+}
+
+func (q query) flag(name string, value *bool) {
+	if value != nil {
+		q.text(name, strconv.FormatBool(*value))
+	}
+}
+
+// encode gives the query with its question mark, or "".
+func (q query) encode() string {
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + url.Values(q).Encode()
 }

@@ -34,6 +34,10 @@ type Key struct {
 // above maxPrice; nothing is charged. It reserves the stock for 30 minutes. G2A
 // takes no reference of ours, so two calls are two orders.
 func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Money) (Order, error) {
+	r := request{api: exportAPI, method: "POST", route: "/order", url: c.cfg.ExportURL + "/order", once: true}
+	if fault := checkOrder(productID, maxPrice); fault != nil {
+		return Order{}, unsent(ctx, r, fault)
+	}
 	body, err := json.Marshal(map[string]any{
 		"product_id": productID,
 		"currency":   maxPrice.Currency,
@@ -47,7 +51,7 @@ func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Mon
 		Price    json.RawMessage `json:"price"`
 		Currency string          `json:"currency"`
 	}
-	r := request{api: exportAPI, method: "POST", route: "/order", url: c.cfg.ExportURL + "/order", body: body, once: true}
+	r.body = body
 	var order Order
 	err = c.doExport(ctx, r, &wire, func() (fault *FieldError) {
 		if order.ID, fault = readID("order_id", wire.OrderID); fault == nil {
@@ -61,6 +65,16 @@ func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Mon
 	return order, nil
 }
 
+func checkOrder(productID string, maxPrice Money) *FieldError {
+	switch {
+	case productID == "":
+		return &FieldError{Field: "product_id", Problem: "is missing"}
+	case !currencyPattern.MatchString(maxPrice.Currency):
+		return &FieldError{Field: "currency", Problem: "is not three upper-case letters"}
+	}
+	return checkAmount("max_price", maxPrice.Amount)
+}
+
 // PayOrder charges the account for an order and gives the transaction's id. An
 // ErrUnavailable or ErrMalformedAnswer leaves open whether it was charged: ask
 // OrderDetails before anything else.
@@ -70,6 +84,9 @@ func (c *Client) PayOrder(ctx context.Context, orderID string) (transactionID st
 		TransactionID json.RawMessage `json:"transaction_id"`
 	}
 	r := request{api: exportAPI, method: "PUT", route: "/order/pay/{id}", url: c.cfg.ExportURL + "/order/pay/" + url.PathEscape(orderID), once: true}
+	if fault := checkID(orderID); fault != nil {
+		return "", unsent(ctx, r, fault)
+	}
 	err = c.doExport(ctx, r, &wire, func() (fault *FieldError) {
 		if wire.Status == nil || !*wire.Status {
 			return &FieldError{Field: "status", Problem: "is not true"}
@@ -91,6 +108,9 @@ func (c *Client) OrderDetails(ctx context.Context, orderID string) (Order, error
 		Currency string          `json:"currency"`
 	}
 	r := request{api: exportAPI, method: "GET", route: "/order/details/{id}", url: c.cfg.ExportURL + "/order/details/" + url.PathEscape(orderID)}
+	if fault := checkID(orderID); fault != nil {
+		return Order{}, unsent(ctx, r, fault)
+	}
 	order := Order{ID: orderID}
 	err := c.doExport(ctx, r, &wire, func() (fault *FieldError) {
 		if wire.Status != OrderPending && wire.Status != OrderComplete {
@@ -115,6 +135,9 @@ func (c *Client) OrderKey(ctx context.Context, orderID string) (Key, error) {
 		IsFile json.RawMessage `json:"isFile"`
 	}
 	r := request{api: exportAPI, method: "GET", route: "/order/key/{id}", url: c.cfg.ExportURL + "/order/key/" + url.PathEscape(orderID), once: true}
+	if fault := checkID(orderID); fault != nil {
+		return Key{}, unsent(ctx, r, fault)
+	}
 	var key Key
 	err := c.doExport(ctx, r, &wire, func() *FieldError {
 		value, fault := readID("key", wire.Key)

@@ -3,21 +3,25 @@ package g2a
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"net/url"
-	"strconv"
+	"iter"
 	"time"
 
 	"github.com/shopspring/decimal"
 )
 
-// ProductCurrency is the currency of all prices in the catalogue.
+// ProductCurrency is the currency of all prices of the catalogue and of offers.
 const ProductCurrency = "EUR"
+
+const productsPerPage = 20 // G2A's, and no other
 
 // productTime is how the Export API writes times in its queries.
 const productTime = time.DateTime
 
 // Product is one product of the catalogue. Texts that G2A does not know are "".
+//
+// Quantity and MinPrice are the stock and the price to check before an order: n pieces
+// for at most limit each are there when Quantity >= n && MinPrice.AtMost(limit). What
+// binds G2A is the limit that is given to CreateOrder.
 type Product struct {
 	ID             string
 	Name           string
@@ -55,7 +59,7 @@ type ProductQuery struct {
 	MinPriceFrom      *decimal.Decimal // EUR
 	MinPriceTo        *decimal.Decimal // EUR
 	IncludeOutOfStock bool
-	UpdatedAtFrom     time.Time
+	UpdatedAtFrom     time.Time // sent as it stands, G2A names no time zone; zero is no bound
 	UpdatedAtTo       time.Time
 }
 
@@ -69,31 +73,51 @@ type ProductPage struct {
 // Products gives one page of the products selected.
 func (c *Client) Products(ctx context.Context, query ProductQuery) (ProductPage, error) {
 	var wire struct {
-		Total *int          `json:"total"`
-		Page  *int          `json:"page"`
-		Docs  []wireProduct `json:"docs"`
+		Total *int              `json:"total"`
+		Page  *int              `json:"page"`
+		Docs  []json.RawMessage `json:"docs"`
 	}
-	r := request{api: exportAPI, method: "GET", route: "/products", url: c.cfg.ExportURL + "/products" + query.encode()}
+	r := request{api: exportAPI, method: "GET", route: "/products"}
+	if fault := query.check(); fault != nil {
+		return ProductPage{}, unsent(ctx, r, fault)
+	}
+	r.url = c.cfg.ExportURL + "/products" + query.encode()
 	var page ProductPage
 	err := c.doExport(ctx, r, &wire, func() *FieldError {
-		if wire.Total == nil || wire.Page == nil || wire.Docs == nil {
+		switch {
+		case wire.Total == nil || wire.Page == nil || wire.Docs == nil:
 			return &FieldError{Field: "total, page or docs", Problem: "is missing"}
+		case *wire.Total < 0:
+			return &FieldError{Field: "total", Problem: "is negative"}
+		case *wire.Page < 1:
+			return &FieldError{Field: "page", Problem: "is less than 1"}
 		}
-		page = ProductPage{Total: *wire.Total, Page: *wire.Page, Products: make([]Product, 0, len(wire.Docs))}
-		for i, doc := range wire.Docs {
-			product, fault := doc.product()
-			if fault != nil {
-				fault.Field = fmt.Sprintf("docs[%d].%s", i, fault.Field)
-				return fault
-			}
-			page.Products = append(page.Products, product)
-		}
-		return nil
+		products, fault := readList("docs", wire.Docs, wireProduct.product)
+		page = ProductPage{Total: *wire.Total, Page: *wire.Page, Products: products}
+		return fault
 	})
 	if err != nil {
 		return ProductPage{}, err
 	}
 	return page, nil
+}
+
+// AllProducts gives the products selected on all pages, from the query's page on. A
+// page is asked for when the loop has come to it, and the loop ends with the first
+// error. The catalogue may change meanwhile: a product that moves between two pages
+// comes twice or not at all. The loop ends at an empty page, and when it has given as
+// many products as G2A told, on the first page, that there are, and a page more.
+func (c *Client) AllProducts(ctx context.Context, query ProductQuery) iter.Seq2[Product, error] {
+	w := walk[Product]{
+		route: "/products", first: query.Page, size: productsPerPage, totalField: "total", numberField: "page",
+		id: func(p Product) string { return p.ID },
+		ask: func(ctx context.Context, number int) (part[Product], error) {
+			query.Page = number
+			page, err := c.Products(ctx, query)
+			return part[Product]{items: page.Products, number: page.Page, total: page.Total}, err
+		},
+	}
+	return w.all(ctx)
 }
 
 // Product gives one product, in stock or not. A product that is not in the
@@ -113,30 +137,53 @@ func (c *Client) Product(ctx context.Context, id string) (Product, error) {
 	return Product{}, &Error{Method: "GET", Route: "/products", Status: 200, CorrelationID: correlationID, Kind: ErrNotFound}
 }
 
-// encode gives the query with its question mark, or "".
-func (q ProductQuery) encode() string {
-	values := url.Values{}
-	set := func(name, value string, given bool) {
-		if given {
-			values.Set(name, value)
+// check tells what in the query cannot be good.
+func (q ProductQuery) check() *FieldError {
+	switch {
+	case q.Page < 0:
+		return &FieldError{Field: "page", Problem: "is negative"}
+	case q.MinQuantity < 0:
+		return &FieldError{Field: "minQty", Problem: "is negative"}
+	case !q.UpdatedAtFrom.IsZero() && !q.UpdatedAtTo.IsZero() && q.UpdatedAtTo.Before(q.UpdatedAtFrom):
+		return &FieldError{Field: "updatedAtTo", Problem: "is before updatedAtFrom"}
+	}
+	if q.MinPriceFrom != nil {
+		if fault := checkAmount("minPriceFrom", *q.MinPriceFrom); fault != nil {
+			return fault
 		}
 	}
-	set("page", strconv.Itoa(q.Page), q.Page > 0)
-	set("id", q.ID, q.ID != "")
-	set("minQty", strconv.Itoa(q.MinQuantity), q.MinQuantity > 0)
-	set("includeOutOfStock", "true", q.IncludeOutOfStock)
+	if q.MinPriceTo != nil {
+		if fault := checkAmount("minPriceTo", *q.MinPriceTo); fault != nil {
+			return fault
+		}
+	}
+	if q.MinPriceFrom != nil && q.MinPriceTo != nil && q.MinPriceTo.LessThan(*q.MinPriceFrom) {
+		return &FieldError{Field: "minPriceTo", Problem: "is less than minPriceFrom"}
+	}
+	return nil
+}
+
+func (q ProductQuery) encode() string {
+	values := query{}
+	values.number("page", q.Page)
+	values.text("id", q.ID)
+	values.number("minQty", q.MinQuantity)
+	if q.IncludeOutOfStock {
+		values.flag("includeOutOfStock", &q.IncludeOutOfStock)
+	}
 	if q.MinPriceFrom != nil {
-		values.Set("minPriceFrom", q.MinPriceFrom.String())
+		values.text("minPriceFrom", q.MinPriceFrom.String())
 	}
 	if q.MinPriceTo != nil {
-		values.Set("minPriceTo", q.MinPriceTo.String())
+		values.text("minPriceTo", q.MinPriceTo.String())
 	}
-	set("updatedAtFrom", q.UpdatedAtFrom.Format(productTime), !q.UpdatedAtFrom.IsZero())
-	set("updatedAtTo", q.UpdatedAtTo.Format(productTime), !q.UpdatedAtTo.IsZero())
-	if len(values) == 0 {
-		return ""
+	if !q.UpdatedAtFrom.IsZero() {
+		values.text("updatedAtFrom", q.UpdatedAtFrom.Format(productTime))
 	}
-	return "?" + values.Encode()
+	if !q.UpdatedAtTo.IsZero() {
+		values.text("updatedAtTo", q.UpdatedAtTo.Format(productTime))
+	}
+	return values.encode()
 }
 
 // wireProduct is a product as G2A sends it. Pointers tell absent from zero.
@@ -159,10 +206,7 @@ type wireProduct struct {
 		Min json.RawMessage `json:"min"`
 		Max json.RawMessage `json:"max"`
 	} `json:"priceLimit"`
-	Categories []struct {
-		ID   json.RawMessage `json:"id"`
-		Name string          `json:"name"`
-	} `json:"categories"`
+	Categories []json.RawMessage `json:"categories"`
 }
 
 // product checks and maps.
@@ -199,14 +243,22 @@ func (w wireProduct) product() (Product, *FieldError) {
 	if product.PriceLimitMax, fault = readAmount("priceLimit.max", w.PriceLimit.Max); fault != nil {
 		return Product{}, fault
 	}
-	for i, category := range w.Categories {
-		id := ""
-		if !absent(category.ID) && string(category.ID) != `""` {
-			if id, fault = readID(fmt.Sprintf("categories[%d].id", i), category.ID); fault != nil {
-				return Product{}, fault
-			}
-		}
-		product.Categories = append(product.Categories, Category{ID: id, Name: category.Name})
+	if product.Categories, fault = readList("categories", w.Categories, wireCategory.category); fault != nil {
+		return Product{}, fault
 	}
 	return product, nil
+}
+
+// wireCategory is a category as G2A sends it.
+type wireCategory struct {
+	ID   json.RawMessage `json:"id"`
+	Name string          `json:"name"`
+}
+
+func (w wireCategory) category() (Category, *FieldError) {
+	if absent(w.ID) || string(w.ID) == `""` {
+		return Category{Name: w.Name}, nil
+	}
+	id, fault := readID("id", w.ID)
+	return Category{ID: id, Name: w.Name}, fault
 }

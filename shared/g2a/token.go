@@ -12,8 +12,8 @@ type Token struct {
 	Access    Secret
 	IssuedAt  time.Time // as this side's clock said when it was asked for
 	ExpiresAt time.Time
-	// Version counts the tokens of one account: a token is dropped by its version,
-	// so that a newer one is not dropped in its stead. It starts at 1.
+	// Version counts the tokens that were shared by one account, from 1. A token that
+	// one instance has for itself is of version 0.
 	Version int64
 }
 
@@ -21,7 +21,7 @@ type Token struct {
 const maxTokenLife = 365 * 24 * time.Hour
 
 // FetchToken asks G2A for a new access token, by the flow of the configuration.
-// The token has no version yet.
+// The token is not shared yet and has no version.
 func (c *Client) FetchToken(ctx context.Context) (Token, error) {
 	r := request{api: importAPI, method: "GET", route: "/token", url: c.cfg.ImportURL + "/token"}
 	sign := c.signExport

@@ -2,6 +2,7 @@ package g2a
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
@@ -22,6 +23,9 @@ const (
 	// tokenPoll is the longest wait between two looks at a token that another
 	// instance is fetching.
 	tokenPoll = 200 * time.Millisecond
+	// rejectionPause is how long a token is not asked for again after G2A has rejected
+	// the credentials: trying on could lock the account.
+	rejectionPause = 30 * time.Second
 	// releaseTimeout bounds the release of a lease, which is done even when the
 	// caller's time is up.
 	releaseTimeout = time.Second
@@ -42,17 +46,31 @@ func (t Token) fresh(now time.Time) bool {
 	return t.usable(now) && t.TTL(now) >= t.life()/refreshShare
 }
 
-// A TokenSource gives an access token that can be used now. Client has none of its
-// own: sources are stacked, SharedTokens over TokenStore and G2A, and
-// RememberedTokens over that.
+// A TokenSource gives an access token that can be used now. Sources are stacked:
+// SharedTokens over a TokenStore and G2A, and RememberedTokens over that.
 type TokenSource interface {
 	Token(ctx context.Context) (Token, error)
 }
 
+// A DroppingSource is a TokenSource that can forget a token. The client asks it when
+// G2A rejects the token before its time. Only exactly that token is forgotten: the
+// next one, which another caller or instance may have got meanwhile, stays. What
+// fails is for the source to tell; Token then gives the same token again.
+type DroppingSource interface {
+	TokenSource
+	DropToken(ctx context.Context, token Token)
+}
+
+// tokenFunc is a TokenSource of one function.
+type tokenFunc func(ctx context.Context) (Token, error)
+
+func (f tokenFunc) Token(ctx context.Context) (Token, error) { return f(ctx) }
+
 // TokenStore keeps one token per account, named by the credentials' fingerprint,
 // for all instances. Its methods return an error only when the store itself fails.
 type TokenStore interface {
-	// LoadToken gives the token kept, or the zero Token.
+	// LoadToken gives the token kept. Where there is none, Access is absent and Version
+	// that of the last one, 0 where there was none ever.
 	LoadToken(ctx context.Context, fingerprint string) (Token, error)
 	// LeaseToken gives owner alone the task of fetching the next token, until the
 	// time given. It reports false while another owner has it at the time now, and
@@ -63,6 +81,9 @@ type TokenStore interface {
 	SaveToken(ctx context.Context, fingerprint, owner string, token Token) (bool, error)
 	// ReleaseToken ends the owner's lease without a token.
 	ReleaseToken(ctx context.Context, fingerprint, owner string) error
+	// DropToken forgets the token where it is the one kept, told by Access, and leaves
+	// another one, a lease and the version's count as they are.
+	DropToken(ctx context.Context, fingerprint string, token Token) error
 }
 
 // SharedTokens gives the token that all instances share, and fetches the next one
@@ -128,15 +149,29 @@ func (s *SharedTokens) replace(ctx context.Context, fingerprint string, kept Tok
 		}
 		return Token{}, fmt.Errorf("fetching a token: %w", err)
 	}
-	token.Version = kept.Version + 1
-	saved, err := s.Store.SaveToken(ctx, fingerprint, s.Owner, token)
+	next := token
+	next.Version = kept.Version + 1
+	saved, err := s.Store.SaveToken(ctx, fingerprint, s.Owner, next)
 	switch {
 	case err != nil:
 		s.Log.WarnContext(ctx, "the new token could not be stored and serves this instance alone", "error", err.Error())
+		return token, nil // without a version: another instance's token may have that one
 	case !saved:
 		s.Log.WarnContext(ctx, "fetching a token took longer than its lease; it serves this instance alone")
+		return token, nil
 	}
-	return token, nil
+	return next, nil
+}
+
+// DropToken implements DroppingSource. It is dropped for all instances.
+func (s *SharedTokens) DropToken(ctx context.Context, token Token) {
+	credentials, err := s.Credentials.Credentials(ctx)
+	if err == nil {
+		err = s.Store.DropToken(ctx, credentials.Fingerprint(), token)
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "the token that G2A rejects could not be dropped", "error", err.Error())
+	}
 }
 
 func (s *SharedTokens) withoutStore(ctx context.Context, cause error) (Token, error) {
@@ -161,14 +196,18 @@ func pause(ctx context.Context, wait time.Duration) error {
 }
 
 // RememberedTokens keeps the last token of another source in memory while it is
-// fresh.
+// fresh. Where G2A rejects the credentials, the source is not asked again for 30
+// seconds, and the rejection is every caller's.
 type RememberedTokens struct {
 	source TokenSource
 	clock  func() time.Time
 
 	mu   sync.Mutex // guards last, not the fetching
 	last Token
-	turn chan struct{} // held by the one who asks the source
+	turn chan struct{} // held by the one who asks the source, and guards what follows
+
+	rejection error     // of the credentials
+	askAgain  time.Time // not before
 }
 
 // RememberTokens makes a RememberedTokens over source.
@@ -194,7 +233,7 @@ func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
 	if token.fresh(r.clock()) {
 		return token, nil
 	}
-	next, err := r.source.Token(ctx)
+	next, err := r.ask(ctx)
 	if err != nil {
 		if token.usable(r.clock()) {
 			return token, nil
@@ -205,6 +244,36 @@ func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
 	defer r.mu.Unlock()
 	r.last = next
 	return next, nil
+}
+
+// ask asks the source. The caller has the turn.
+func (r *RememberedTokens) ask(ctx context.Context) (Token, error) {
+	if r.clock().Before(r.askAgain) {
+		return Token{}, r.rejection
+	}
+	token, err := r.source.Token(ctx)
+	if errors.Is(err, ErrCredentialsRejected) {
+		r.rejection, r.askAgain = err, r.clock().Add(rejectionPause)
+	}
+	return token, err
+}
+
+// DropToken implements DroppingSource. It waits until nobody asks the source, who
+// might still be given the token that is dropped.
+func (r *RememberedTokens) DropToken(ctx context.Context, token Token) {
+	if mine, _ := r.takeTurn(ctx, false); !mine {
+		return
+	}
+	defer func() { <-r.turn }()
+	if !r.remembered().Access.Equal(token.Access) {
+		return // dropped or replaced, there and in the source
+	}
+	if source, drops := r.source.(DroppingSource); drops {
+		source.DropToken(ctx, token)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = Token{}
 }
 
 // takeTurn waits for the turn to ask the source, unless the caller can do without.

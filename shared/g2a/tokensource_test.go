@@ -93,12 +93,13 @@ func TestFetchTokenRequest(t *testing.T) {
 
 // memoryStore is a TokenStore that goes by the rules the interface names.
 type memoryStore struct {
-	loadErr, leaseErr, saveErr, releaseErr error
+	loadErr, leaseErr, saveErr, releaseErr, dropErr error
 
 	mu       sync.Mutex
 	items    map[string]*memoryItem
 	leased   int
 	released int
+	dropped  int
 }
 
 type memoryItem struct {
@@ -166,6 +167,16 @@ func (s *memoryStore) ReleaseToken(ctx context.Context, fingerprint, owner strin
 		s.released++
 	}
 	return s.releaseErr
+}
+
+func (s *memoryStore) DropToken(_ context.Context, fingerprint string, token g2a.Token) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if item := s.item(fingerprint); s.dropErr == nil && item.token.Access.Equal(token.Access) {
+		item.token = g2a.Token{Version: item.token.Version}
+		s.dropped++
+	}
+	return s.dropErr
 }
 
 // tokenServer gives out tokens, each after a while.

@@ -40,8 +40,11 @@ func (t Tokens) key(fingerprint string) item { return key(t.pk(fingerprint), tok
 func (t Tokens) LoadToken(ctx context.Context, fingerprint string) (g2a.Token, error) {
 	var kept tokenItem
 	found, err := get(ctx, t.DB, t.Table, t.key(fingerprint), "reading the token", &kept)
-	if err != nil || !found || kept.AccessToken == "" { // an item may hold a lease alone
+	switch {
+	case err != nil || !found:
 		return g2a.Token{}, err
+	case kept.AccessToken == "": // a lease alone, or dropped
+		return g2a.Token{Version: kept.Version}, nil
 	}
 	return g2a.Token{
 		Access:    g2a.NewSecret(kept.AccessToken),
@@ -116,6 +119,24 @@ func (t Tokens) ReleaseToken(ctx context.Context, fingerprint, owner string) err
 	})
 	if err != nil && !refused(err) {
 		return unavailable("releasing the token's lease", err)
+	}
+	return nil
+}
+
+// DropToken implements g2a.TokenStore. The text is emptied, not removed: the version
+// goes on counting, and a lease goes on.
+func (t Tokens) DropToken(ctx context.Context, fingerprint string, token g2a.Token) error {
+	if token.Access.IsZero() {
+		return nil
+	}
+	_, err := t.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &t.Table, Key: t.key(fingerprint),
+		UpdateExpression:          aws.String("SET access_token = :none"),
+		ConditionExpression:       aws.String("access_token = :rejected"),
+		ExpressionAttributeValues: values{":none": text(""), ":rejected": text(token.Access.Reveal())},
+	})
+	if err != nil && !refused(err) {
+		return unavailable("dropping the token", err)
 	}
 	return nil
 }

@@ -49,6 +49,11 @@ func TestTokens(t *testing.T) {
 			"issued_at": at(0), "token_expires_at": at(3600),
 		}
 	}
+	dropped := func(version int64) attributes {
+		item := kept(version)
+		item["access_token"] = "S "
+		return item
+	}
 	leased := func(item attributes, owner string, until int64) attributes {
 		item["lease_owner"], item["lease_until"] = "S "+owner, at(until)
 		return item
@@ -131,6 +136,55 @@ func TestTokens(t *testing.T) {
 		"releasing nothing makes nothing": {func(t *testing.T, e *storetest.Engine) {
 			must(t, tokens(e).ReleaseToken(ctx, "f", "a"))
 		}, nil},
+		"dropped": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, 0, "a", 0, true)
+			mustSave(t, e, "a", 1, true)
+			must(t, tokens(e).DropToken(ctx, "f", token(1)))
+		}, dropped(1)},
+		"dropping is by the text, not the version": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, 0, "a", 0, true)
+			mustSave(t, e, "a", 2, true)
+			other := token(1)
+			other.Version = 2
+			must(t, tokens(e).DropToken(ctx, "f", other))
+		}, kept(2)},
+		"a newer token is not dropped": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, 0, "a", 0, true)
+			mustSave(t, e, "a", 1, true)
+			mustLease(t, e, 1, "b", 0, true)
+			mustSave(t, e, "b", 2, true)
+			must(t, tokens(e).DropToken(ctx, "f", token(1)))
+		}, kept(2)},
+		"dropping twice": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, 0, "a", 0, true)
+			mustSave(t, e, "a", 1, true)
+			must(t, tokens(e).DropToken(ctx, "f", token(1)))
+			must(t, tokens(e).DropToken(ctx, "f", token(1)))
+		}, dropped(1)},
+		"dropping nothing makes nothing": {func(t *testing.T, e *storetest.Engine) {
+			must(t, tokens(e).DropToken(ctx, "f", token(1)))
+			must(t, tokens(e).DropToken(ctx, "f", g2a.Token{}))
+		}, nil},
+		"dropped while the next is fetched": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, 0, "a", 0, true)
+			mustSave(t, e, "a", 1, true)
+			mustLease(t, e, 1, "b", 0, true)
+			must(t, tokens(e).DropToken(ctx, "f", token(1)))
+		}, leased(dropped(1), "b", 20)},
+		"the one after a dropped one": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, 0, "a", 0, true)
+			mustSave(t, e, "a", 1, true)
+			must(t, tokens(e).DropToken(ctx, "f", token(1)))
+			mustLease(t, e, 0, "b", 0, false)
+			mustLease(t, e, 1, "b", 0, true)
+			mustSave(t, e, "b", 2, true)
+		}, kept(2)},
+		"the answer to a drop is lost": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, 0, "a", 0, true)
+			mustSave(t, e, "a", 1, true)
+			e.Wire.Fail(storetest.AnswerLost)
+			must(t, tokens(e).DropToken(ctx, "f", token(1)))
+		}, dropped(1)},
 		"the lease's answer is lost": {func(t *testing.T, e *storetest.Engine) {
 			e.Wire.Fail(storetest.AnswerLost)
 			mustLease(t, e, 0, "a", 0, true)
@@ -158,8 +212,12 @@ func checkLoad(t *testing.T, e *storetest.Engine, item attributes) {
 	t.Helper()
 	got, err := tokens(e).LoadToken(ctx, "f")
 	must(t, err)
-	if item["access_token"] == "" {
-		if got != (g2a.Token{}) {
+	if item["access_token"] == "" || item["access_token"] == "S " { // never one, or dropped
+		want := g2a.Token{}
+		if item["version"] != "" {
+			want.Version = int64(item["version"][2] - '0')
+		}
+		if got != want {
 			t.Errorf("loaded version %d, issued %s, want no token", got.Version, got.IssuedAt)
 		}
 		return

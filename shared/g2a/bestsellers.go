@@ -1,0 +1,103 @@
+package g2a
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+)
+
+// Bestseller is a product that sells well. G2A documents the list and not its
+// entries' fields: only the product's id must be there.
+type Bestseller struct {
+	ProductID  string
+	Name       string
+	Platform   string
+	Categories []Category
+	MinPrice   Money // zero where G2A does not say
+	Sold       *int  // pieces, nil where G2A does not say
+}
+
+// BestsellerQuery selects bestsellers. The zero value selects all.
+type BestsellerQuery struct {
+	Page     int // from 1; 0 is the first
+	PerPage  int // 10, 20, 50 or 100; 0 is G2A's choice
+	Category string
+	Platform string
+}
+
+// Bestsellers gives one page of the products that sell best. Where G2A does not tell
+// of pages, the list is one page.
+func (c *Client) Bestsellers(ctx context.Context, query BestsellerQuery) (Page[Bestseller], error) {
+	r := request{api: importAPI, method: "GET", route: "/bestsellers", url: c.cfg.ImportURL + "/bestsellers" + query.encode()}
+	if fault := checkPaging(query.Page, query.PerPage); fault != nil {
+		return Page[Bestseller]{}, unsent(ctx, r, fault)
+	}
+	var wire wirePage
+	var page Page[Bestseller]
+	err := c.doImport(ctx, r, &wire, func() (fault *FieldError) {
+		if wire.Meta == nil {
+			all := max(1, len(wire.Data))
+			wire.Meta = &wireMeta{CurrentPage: new(max(1, query.Page)), LastPage: new(max(1, query.Page)), PerPage: &all, Total: new(len(wire.Data))}
+		}
+		page, fault = readPage(wire, wireBestseller.bestseller)
+		return fault
+	})
+	if err != nil {
+		return Page[Bestseller]{}, err
+	}
+	return page, nil
+}
+
+// AllBestsellers gives the bestsellers on all pages, as AllProducts gives products.
+func (c *Client) AllBestsellers(ctx context.Context, query BestsellerQuery) iter.Seq2[Bestseller, error] {
+	if query.PerPage == 0 {
+		query.PerPage = maxPerPage
+	}
+	return walkPages("/bestsellers", query.Page, query.PerPage, func(b Bestseller) string { return b.ProductID },
+		func(ctx context.Context, page int) (Page[Bestseller], error) {
+			query.Page = page
+			return c.Bestsellers(ctx, query)
+		}).all(ctx)
+}
+
+func (q BestsellerQuery) encode() string {
+	values := query{}
+	values.number("page", q.Page)
+	values.number("perPage", q.PerPage)
+	values.text("category", q.Category)
+	values.text("platform", q.Platform)
+	return values.encode()
+}
+
+// wireBestseller is a bestseller as G2A sends it.
+type wireBestseller struct {
+	ProductID  json.RawMessage   `json:"productId"`
+	Name       string            `json:"name"`
+	Platform   string            `json:"platform"`
+	Categories []json.RawMessage `json:"categories"`
+	MinPrice   json.RawMessage   `json:"minPrice"`
+	Sold       *int              `json:"sold"`
+}
+
+// bestseller checks and maps.
+func (w wireBestseller) bestseller() (Bestseller, *FieldError) {
+	b := Bestseller{Name: w.Name, Platform: w.Platform, Sold: w.Sold}
+	var fault *FieldError
+	if b.ProductID, fault = readID("productId", w.ProductID); fault != nil {
+		return Bestseller{}, fault
+	}
+	if b.Categories, fault = readList("categories", w.Categories, wireCategory.category); fault != nil {
+		return Bestseller{}, fault
+	}
+	price, fault := readAmount("minPrice", w.MinPrice)
+	switch {
+	case fault != nil:
+		return Bestseller{}, fault
+	case price != nil:
+		b.MinPrice = Money{Amount: *price, Currency: ProductCurrency}
+	}
+	if w.Sold != nil && *w.Sold < 0 {
+		return Bestseller{}, &FieldError{Field: "sold", Problem: "is negative"}
+	}
+	return b, nil
+}
