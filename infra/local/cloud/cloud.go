@@ -24,6 +24,7 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/infra/local/secretsmanager"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/template"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
 
 // Options set up a Cloud.
@@ -41,6 +42,9 @@ type Options struct {
 	Credentials g2a.Credentials
 	// Catalogue is a page of products in G2A's format; nil is the simulator's own.
 	Catalogue []byte
+	// G2A makes what the functions call as G2A, with the options that the cloud has for
+	// the simulator; nil makes the simulator itself.
+	G2A func(g2atest.Options) (http.Handler, error)
 	// Concurrency is how many instances a function may have, at least one.
 	Concurrency int
 	// Schedules has the functions called on their schedules.
@@ -87,6 +91,9 @@ func Start(ctx context.Context, options Options) (*Cloud, error) {
 	if options.Log == nil {
 		options.Log = log.New(io.Discard, "", 0)
 	}
+	if options.G2A == nil {
+		options.G2A = func(o g2atest.Options) (http.Handler, error) { return g2atest.New(o) }
+	}
 	c := &Cloud{options: options, listeners: map[string]net.Listener{}}
 	if err := c.start(ctx); err != nil {
 		c.Close()
@@ -123,6 +130,9 @@ func (c *Cloud) Stack() *template.Stack { return c.stack }
 
 // Roots is the certificate authority that G2A's simulator is to be trusted by.
 func (c *Cloud) Roots() *x509.CertPool { return c.roots }
+
+// Functions is the Lambda.
+func (c *Cloud) Functions() *lambda.Service { return c.functions }
 
 // Invoke calls a function by logical id, name or ARN and waits for its answer: see
 // lambda.Service.

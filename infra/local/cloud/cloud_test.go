@@ -33,6 +33,7 @@ import (
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/lambda/lambdatest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
 )
 
@@ -214,6 +215,20 @@ func TestOwnCatalogue(t *testing.T) {
 	defer response.Body.Close()
 	if body, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(body), `"total":0`) {
 		t.Errorf("got %s, %v", body, err)
+	}
+}
+
+// TestOwnG2A puts another G2A in the simulator's place, made of what it would be.
+func TestOwnG2A(t *testing.T) {
+	options := testOptions(newRoot(t))
+	options.G2A = func(simulator g2atest.Options) (http.Handler, error) {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "webhooks go to "+simulator.WebhookURL)
+		}), nil
+	}
+	c := mustStart(t, options)
+	if status, answer := ask(t, c.trusting(), "GET", c.Addresses().G2A, ""); status != 200 || answer != "webhooks go to "+c.Addresses().HTTP+"/webhooks/g2a" {
+		t.Errorf("got %d %s", status, answer)
 	}
 }
 

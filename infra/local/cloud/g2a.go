@@ -17,7 +17,7 @@ const webhookPath = "/webhooks/g2a"
 
 // startG2A starts the simulator, over https: the functions call nothing else.
 func (c *Cloud) startG2A(context.Context) error {
-	simulator, err := g2atest.New(g2atest.Options{
+	simulator, err := c.options.G2A(g2atest.Options{
 		Credentials: c.options.Credentials,
 		Catalogue:   c.options.Catalogue,
 		WebhookURL:  c.addresses.HTTP + webhookPath,

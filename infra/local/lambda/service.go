@@ -161,6 +161,30 @@ func (s *Service) InvokeAsync(function string, in Invocation) error {
 	return nil
 }
 
+// Kill ends the instances that are at work on an invocation of a trace, as SIGKILL
+// does, and waits until they are gone: their invocations answer as those of a process
+// that died. root is the trace's, as in "Root=1-...". It reports whether there was one.
+func (s *Service) Kill(root string) bool {
+	var serving []*instance
+	s.mu.Lock()
+	for i := range s.instances {
+		if inv := i.current.Load(); inv != nil && strings.HasPrefix(inv.traceID, "Root="+root+";") {
+			serving = append(serving, i)
+		}
+	}
+	s.mu.Unlock()
+	killed := false
+	for _, i := range serving {
+		select {
+		case <-i.exited: // gone already, and not yet tidied up after
+		default:
+			i.end("was killed during an invocation, as was asked for")
+			killed = true
+		}
+	}
+	return killed
+}
+
 // enter counts a goroutine in; false when the service is closed.
 func (s *Service) enter() bool {
 	s.mu.Lock()

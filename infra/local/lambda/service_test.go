@@ -190,6 +190,37 @@ func TestKilled(t *testing.T) {
 	})
 }
 
+// TestKill kills the one instance of two at work that serves a trace.
+func TestKill(t *testing.T) {
+	const root, other = "1-5759e988-bd862e3fe1be46a994272793", "1-5759e988-bd862e3fe1be46a994272794"
+	f, g := newFixture(t), lambdatest.NewGate(t)
+	outcomes := map[string]chan Result{root: make(chan Result, 1), other: make(chan Result, 1)}
+	for trace, outcome := range outcomes {
+		go func() {
+			result, _ := f.Invoke(context.WithoutCancel(t.Context()), "MyFunction", Invocation{Payload: g.Event().JSON(), TraceID: "Root=" + trace})
+			outcome <- result
+		}()
+		<-g.Arrived
+	}
+	if !f.Kill(root) {
+		t.Error("no instance was killed")
+	}
+	<-g.Gone
+	if got := <-outcomes[root]; !strings.Contains(string(got.Payload), `"Runtime.ExitError"`) || !strings.Contains(string(got.Payload), "signal: killed") {
+		t.Errorf("the killed one answered %s", got.Payload)
+	}
+	if f.Kill(root) {
+		t.Error("an instance was killed that is gone")
+	}
+	close(g.Open)
+	if got := <-outcomes[other]; got.FunctionError != "" {
+		t.Errorf("the other one answered %s", got.Payload)
+	}
+	if f.Kill(other) {
+		t.Error("an instance was killed that has answered")
+	}
+}
+
 func TestTimeOut(t *testing.T) {
 	f := newFixture(t, func(f *Function, _ *Options) { f.Timeout = time.Second })
 	result, err := f.Invoke(t.Context(), "MyFunction", Invocation{Payload: lambdatest.Event{Do: "hang"}.JSON()})
