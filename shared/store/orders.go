@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -58,6 +60,41 @@ func (s Orders) Load(ctx context.Context, ref string) (purchase.Order, bool, err
 		return purchase.Order{}, false, fmt.Errorf("reading the order %s: the item is damaged: %w", ref, err)
 	}
 	return o, true, nil
+}
+
+// List gives every order, in no order. It reads the whole table, a page at a time, and
+// ends after an error; a damaged record is one, and does not end it.
+func (s Orders) List(ctx context.Context) iter.Seq2[purchase.Order, error] {
+	return func(yield func(purchase.Order, error) bool) {
+		pages := dynamodb.NewScanPaginator(s.DB, &dynamodb.ScanInput{
+			TableName: &s.Table, FilterExpression: aws.String("sk = :order"),
+			ExpressionAttributeValues: values{":order": text(orderSK)},
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(purchase.Order{}, unavailable("listing the orders", err))
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(readOrder(item)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func readOrder(fields item) (purchase.Order, error) {
+	var record orderItem
+	if err := attributevalue.UnmarshalMap(fields, &record); err != nil {
+		return purchase.Order{}, fmt.Errorf("listing the orders: an item is damaged: %w", err)
+	}
+	o, err := record.order(strings.TrimPrefix(record.PK, orderPK("")))
+	if err != nil {
+		return purchase.Order{}, fmt.Errorf("listing the orders: the item %s is damaged: %w", record.PK, err)
+	}
+	return o, nil
 }
 
 // Save implements purchase.Orders.

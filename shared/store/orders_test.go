@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -306,6 +307,49 @@ func TestOrderDamaged(t *testing.T) {
 					t.Errorf("%q tells the key", err)
 				}
 			})
+		}
+	})
+}
+
+// List gives the orders and nothing else, past the pages of one megabyte and past a
+// damaged record.
+func TestList(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		want := map[string]bool{}
+		padding := strings.Repeat("x", 300_000) // four records are more than a page
+		for i := range 5 {
+			o := newOrder()
+			o.Ref, o.Reason = fmt.Sprintf("r#%d", i), padding
+			must(t, orders(e).Save(ctx, o))
+			want[o.Ref] = true
+		}
+		e.Put(t, e.OrdersTable, text("pk", "G2A#g1", "sk", "STATUS", "status", "completed"))
+		e.Put(t, e.OrdersTable, text("pk", "ORDER#damaged", "sk", "ORDER", "step", "created", "max_price", "a lot", "currency", "EUR"))
+		var damaged []error
+		for o, err := range orders(e).List(ctx) {
+			switch {
+			case err != nil:
+				damaged = append(damaged, err)
+			case !want[o.Ref] || o.Reason != padding:
+				t.Errorf("lists %q, twice or not wanted", o.Ref)
+			}
+			delete(want, o.Ref)
+		}
+		if len(want) > 0 || len(damaged) != 1 || !strings.Contains(damaged[0].Error(), "ORDER#damaged is damaged: max_price") {
+			t.Errorf("not listed: %v; errors: %v", want, damaged)
+		}
+		for range orders(e).List(ctx) {
+			break // must not panic
+		}
+		e.Wire.Cut()
+		listed := 0
+		for _, err := range orders(e).List(ctx) {
+			if listed++; !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("from an engine out of reach: %v", err)
+			}
+		}
+		if listed != 1 {
+			t.Errorf("%d results, want the one error", listed)
 		}
 	})
 }

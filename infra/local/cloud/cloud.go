@@ -111,7 +111,7 @@ func (c *Cloud) start(ctx context.Context) error {
 	if err := errors.Join(c.checkBinaries(), c.listen()); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{c.startDynamoDB, c.startSecrets, c.startG2A, c.startFunctions, c.startHTTP, c.startSchedules, c.allAnswer} {
+	for _, step := range []func(context.Context) error{c.startDynamoDB, c.startSecrets, c.startG2A, c.startFunctions, c.startHTTP, c.startSchedules, c.allAnswer, c.writeEnvironment} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +37,7 @@ func (c *Cloud) startDynamoDB(ctx context.Context) error {
 			return fmt.Errorf("DYNAMODB_ENDPOINT: %w", err)
 		}
 	} else {
-		c.serve(c.addresses.DynamoDB, minidyn.NewServer(), (*http.Server).Serve)
+		c.serve(c.addresses.DynamoDB, withChecksums(minidyn.NewServer()), (*http.Server).Serve)
 	}
 	db := c.DynamoDB()
 	for _, t := range c.stack.Tables {
@@ -43,6 +47,19 @@ func (c *Cloud) startDynamoDB(ctx context.Context) error {
 		c.options.Log.Printf("table       %s at %s (%s)", t.Name, c.addresses.DynamoDB, engine)
 	}
 	return nil
+}
+
+// withChecksums adds to each answer the header in which DynamoDB sends its CRC-32.
+// Without it the AWS SDK for Go warns of every answer.
+func withChecksums(engine http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		engine.ServeHTTP(answer, r)
+		maps.Copy(w.Header(), answer.Header())
+		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(answer.Body.Bytes())), 10))
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes()) // the client has gone: nobody to tell
+	})
 }
 
 // DynamoDB makes a client of the cloud's DynamoDB, with the functions' own
