@@ -127,8 +127,16 @@ func (c *calls) StartCall(ctx context.Context, _, _ string) (context.Context, fu
 }
 
 func newClient(t *script) *g2a.Client {
-	return g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: t})
+	return g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: t})
 }
+
+// testAccess is the access token of the calls of the Import API.
+const testAccess = "access-0123456789-access"
+
+// fixedToken is a source that cannot be told of a token that is rejected.
+var fixedToken = sourceFunc(func(context.Context) (g2a.Token, error) {
+	return g2a.Token{Access: g2a.NewSecret(testAccess)}, nil
+})
 
 const (
 	goodPage    = `{"total":1,"page":1,"docs":[{"id":"7","name":"A","qty":3,"minPrice":4.99}]}`
@@ -137,6 +145,14 @@ const (
 	goodDetails = `{"status":"complete","price":4.99,"currency":"EUR"}`
 	goodKey     = `{"key":"AAAA-BBBB-CCCC"}`
 	goodToken   = `{"access_token":"token-abc","expires_in":3600,"token_type":"Bearer"}`
+
+	goodJobID      = `{"jobId":"j1"}`
+	goodOffer      = `{"id":"o1","offerType":"game","productId":"7","price":4.99,"visibility":"all","status":"active","active":true}`
+	goodOffers     = `{"data":[` + goodOffer + `],"meta":{"currentPage":1,"lastPage":1,"perPage":10,"total":1}}`
+	goodCollection = `{"collectionUuid":"c1"}`
+	goodJob        = `{"jobId":"j1","status":"completed","resourceId":"o1","resourceType":"offer"}`
+	goodPrices     = `{"income":{"ALL":4.45},"finalePrice":{"DE":5.94,"OTHER":4.99},"businessFinalPrice":{"ALL":4.99},"businessIncome":{"ALL":4.4}}`
+	goodSellers    = `{"data":[{"productId":"7"}]}`
 )
 
 // Every call of the client, with an answer of success.
@@ -165,10 +181,48 @@ var (
 		_, err := c.FetchToken(ctx)
 		return err
 	}}
-	reads    = []call{products, details, token}
-	onces    = []call{create, pay, key}
-	allCalls = append(append([]call{}, reads...), onces...)
+	createOffer = call{"create offer", goodJobID, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.CreateOffer(ctx, newOffer())
+		return err
+	}}
+	changeOffer = call{"change offer", goodOffer, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.ChangeOffer(ctx, "o1", g2a.OfferChange{Active: new(false)})
+		return err
+	}}
+	addInventory = call{"add inventory", goodCollection, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.AddInventory(ctx, "o1", []g2a.Secret{g2a.NewSecret("AAAA-BBBB-CCCC")})
+		return err
+	}}
+	offer = call{"offer", goodOffer, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.Offer(ctx, "o1")
+		return err
+	}}
+	offers = call{"offers", goodOffers, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.Offers(ctx, g2a.OfferQuery{})
+		return err
+	}}
+	job = call{"job", goodJob, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.Job(ctx, "j1")
+		return err
+	}}
+	prices = call{"prices", goodPrices, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.SimulatePrice(ctx, "7", money("4.99"), "")
+		return err
+	}}
+	bestsellers = call{"bestsellers", goodSellers, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.Bestsellers(ctx, g2a.BestsellerQuery{})
+		return err
+	}}
+	withCredentials = []call{products, details, token, create, pay, key}
+	withToken       = []call{offer, offers, job, prices, bestsellers, createOffer, changeOffer, addInventory}
+	reads           = []call{products, details, token, offer, offers, job, prices, bestsellers}
+	onces           = []call{create, pay, key, createOffer, changeOffer, addInventory}
+	allCalls        = append(append([]call{}, withCredentials...), withToken...)
 )
+
+func newOffer() g2a.NewOffer {
+	return g2a.NewOffer{Type: g2a.OfferGame, ProductID: "7", Price: money("4.99"), Visibility: g2a.VisibleAll}
+}
 
 type call struct {
 	name string
@@ -224,7 +278,7 @@ func TestAttempts(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					g2aServer := &script{replies: append(append([]reply{}, test.replies...), answer(200, call.good))}
 					observed := &calls{}
-					client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: g2aServer, Observer: observed})
+					client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: g2aServer, Observer: observed})
 					err := call.make(t.Context(), client)
 					if !errors.Is(err, test.kind) {
 						t.Errorf("error is %v, want %v", err, test.kind)
@@ -388,6 +442,120 @@ func TestLastResultCounts(t *testing.T) {
 			if len(g2aServer.requests()) != 1 {
 				t.Errorf("%d attempts, want 1", len(g2aServer.requests()))
 			}
+		})
+	}
+}
+
+// TestRateLimit goes by the bubble's own clock.
+func TestRateLimit(t *testing.T) {
+	tests := []struct {
+		name  string
+		limit int
+		calls int
+		least time.Duration
+		most  time.Duration
+	}{
+		{"none", 0, 100, 0, 0},
+		{"ten a second", 10, 31, 2900 * time.Millisecond, 3 * time.Second},
+		{"one a second", 1, 4, 2 * time.Second, 3 * time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g2aServer := &script{replies: []reply{answer(200, goodDetails)}}
+				client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: g2aServer, RateLimit: test.limit})
+				started := time.Now()
+				var wg sync.WaitGroup
+				for range test.calls {
+					wg.Go(func() {
+						if err := details.make(t.Context(), client); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				wg.Wait()
+				if took := time.Since(started); took < test.least || took > test.most {
+					t.Errorf("%d calls took %v, want from %v to %v", test.calls, took, test.least, test.most)
+				}
+			})
+		})
+	}
+}
+
+// TestRateLimitCountsAttempts: a retry is a request, too.
+func TestRateLimitCountsAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g2aServer := &script{replies: []reply{answer(503, ""), answer(200, goodDetails)}}
+		client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: g2aServer, RateLimit: 1})
+		started := time.Now()
+		if err := details.make(t.Context(), client); err != nil || time.Since(started) < time.Second {
+			t.Errorf("two attempts took %v, error %v; want a second", time.Since(started), err)
+		}
+	})
+}
+
+func TestRateLimitOfEachAPI(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g2aServer := &script{replies: []reply{answer(200, goodDetails), answer(200, goodToken)}}
+		client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: g2aServer, RateLimit: 1})
+		started := time.Now()
+		if err := errors.Join(details.make(t.Context(), client), token.make(t.Context(), client)); err != nil || time.Since(started) != 0 {
+			t.Errorf("took %v, error %v; want no wait of one API for the other", time.Since(started), err)
+		}
+	})
+}
+
+// TestRateLimitAndDeadline: no wait is begun that cannot end in an attempt, and a call
+// without a turn was certainly not done.
+func TestRateLimitAndDeadline(t *testing.T) {
+	tests := []struct {
+		name     string
+		deadline time.Duration
+		giveUp   time.Duration // the caller's; 0 is never
+		sent     int
+		waited   time.Duration
+		cause    error // of the throttling
+	}{
+		{"time enough", 1500 * time.Millisecond, 0, 2, time.Second, nil},
+		{"too little time", 1500*time.Millisecond - 1, 0, 1, 0, nil},
+		{"no deadline", 0, 0, 2, time.Second, nil},
+		{"the caller gives up", 0, 300 * time.Millisecond, 1, 300 * time.Millisecond, context.Canceled},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g2aServer, observed := &script{replies: []reply{answer(200, goodPay)}}, &calls{}
+				client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: g2aServer, RateLimit: 1, Observer: observed})
+				if err := pay.make(t.Context(), client); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if test.deadline > 0 {
+					ctx, cancel = context.WithTimeout(ctx, test.deadline)
+					defer cancel()
+				}
+				if test.giveUp > 0 {
+					time.AfterFunc(test.giveUp, cancel)
+				}
+				started := time.Now()
+				err := pay.make(ctx, client)
+				if waited := time.Since(started); waited != test.waited || len(g2aServer.requests()) != test.sent {
+					t.Errorf("waited %v, %d requests sent; want %v, %d", waited, len(g2aServer.requests()), test.waited, test.sent)
+				}
+				if test.sent == 2 {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				if !errors.Is(err, g2a.ErrThrottled) || test.cause != nil && !errors.Is(err, test.cause) || !strings.Contains(err.Error(), "own rate limit") {
+					t.Errorf("error is %v, want ErrThrottled for %v", err, test.cause)
+				}
+				if last := observed.told[1]; last.Attempts != 0 || last.Status != 0 || last.Err == nil {
+					t.Errorf("observer was told %+v, want no attempt", last)
+				}
+			})
 		})
 	}
 }
@@ -568,7 +736,7 @@ func TestAuthentication(t *testing.T) {
 		}},
 	}
 	for _, test := range tests {
-		for _, call := range allCalls {
+		for _, call := range withCredentials {
 			t.Run(test.name+"/"+call.name, func(t *testing.T) {
 				g2aServer := &script{replies: []reply{answer(200, call.good)}}
 				cfg := testConfig()
@@ -657,7 +825,7 @@ func (noCredentials) Credentials(context.Context) (g2a.Credentials, error) {
 }
 
 func TestWithoutCredentialsNothingIsSent(t *testing.T) {
-	for _, call := range allCalls {
+	for _, call := range allCalls { // those of the Import API want a token first
 		t.Run(call.name, func(t *testing.T) {
 			g2aServer := &script{replies: []reply{answer(200, call.good)}}
 			err := call.make(t.Context(), g2a.New(testConfig(), g2a.Options{Credentials: noCredentials{}, Transport: g2aServer}))
@@ -731,7 +899,7 @@ func server(t *testing.T, http2 bool, handler http.HandlerFunc) *g2a.Client {
 	t.Cleanup(srv.Close)
 	cfg := testConfig()
 	cfg.ExportURL, cfg.ImportURL, cfg.OAuthURL = srv.URL+"/v1", srv.URL+"/v1", srv.URL+"/oauth/token"
-	return g2a.New(cfg, g2a.Options{Credentials: testCredentials, Transport: srv.Client().Transport})
+	return g2a.New(cfg, g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: srv.Client().Transport})
 }
 
 // TestConnectionBreaksBeforeTheAnswer: a call that charges, reveals or makes
@@ -774,7 +942,7 @@ func TestRequestsOverTLS(t *testing.T) {
 			t.Run(fmt.Sprintf("http2=%v/%s", http2, call.name), func(t *testing.T) {
 				client := server(t, http2, func(w http.ResponseWriter, r *http.Request) {
 					body, err := io.ReadAll(r.Body)
-					if call.name != "create" && (len(body) > 0 || len(r.TransferEncoding) > 0 || err != nil) {
+					if hasBody := r.Method == "POST" || r.Method == "PATCH"; !hasBody && (len(body) > 0 || len(r.TransferEncoding) > 0 || err != nil) {
 						t.Errorf("body %q, transfer encoding %q, error %v: want none", body, r.TransferEncoding, err)
 					}
 					_, _ = io.WriteString(w, call.good)
