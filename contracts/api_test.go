@@ -228,6 +228,70 @@ func TestAnswersOfTheService(t *testing.T) {
 	}
 }
 
+func TestAnswersOfG2A(t *testing.T) {
+	send := func(method, path string) request { return request{method: method, url: base + path} }
+	details, keys, job := send("GET", "/v1/order/details/1"), send("POST", "/v1/offers/1/inventory"), send("GET", "/integration-api/v1/jobs/1")
+	offers, prices, best, grant := send("GET", "/v1/offers"), send("GET", "/v1/prices/simulations"), send("GET", "/v1/bestsellers"), send("POST", "/oauth/token")
+	const (
+		json  = "application/json; charset=utf-8"
+		meta  = `"meta":{"currentPage":1,"lastPage":1,"perPage":10,"total":1}`
+		offer = `{"id":"o","offerType":"game","productId":"1","price":5.50,"visibility":"all","status":"active","active":true,"inventory":{"size":2},"more":1}`
+		token = `{"access_token":"t","expires_in":3600,"token_type":"Bearer"}`
+	)
+	failure := func(code string) string { return `{"status":"ERROR","message":"m","code":"` + code + `"}` }
+	for name, test := range map[string]struct {
+		request
+		status            int
+		contentType, body string
+		want              string
+	}{
+		"details":                     {details, 200, json, `{"status":"pending","price":4.99,"currency":"EUR"}`, ""},
+		"details, price in a text":    {details, 200, json, `{"status":"pending","price":"4.99","currency":"EUR"}`, "'/price'"},
+		"details, nothing":            {details, 200, json, ``, "not one JSON document"},
+		"keys":                        {keys, 200, json, `{"collectionUuid":"6f1f2ac0-3c9d-4a30-8d5b-0a3f4c1d2e3f"}`, ""},
+		"keys, no UUID":               {keys, 200, json, `{"collectionUuid":"6f1f2ac0"}`, "'/collectionUuid'"},
+		"job":                         {job, 200, json, `{"jobId":"1","status":"failed","code":"X","resourceId":null}`, ""},
+		"job of an unknown status":    {job, 200, json, `{"jobId":"1","status":"done"}`, "'/status'"},
+		"offers":                      {offers, 200, json, `{"data":[` + offer + `],` + meta + `}`, ""},
+		"offers without a page":       {offers, 200, json, `{"data":[` + offer + `]}`, "missing property 'meta'"},
+		"offers, page of an odd size": {offers, 200, json, `{"data":[],` + strings.Replace(meta, "10", "30", 1) + `}`, "'/meta/perPage'"},
+		"offer of an unknown type":    {offers, 200, json, `{"data":[` + strings.Replace(offer, "game", "gift", 1) + `],` + meta + `}`, "'/data/0/offerType'"},
+		"prices":                      {prices, 200, json, `{"income":{"ALL":1.5},"finalePrice":{"DE":1,"OTHER":2},"businessFinalPrice":{},"businessIncome":{}}`, ""},
+		"prices, spelt well":          {prices, 200, json, `{"income":{},"finalPrice":{},"businessFinalPrice":{},"businessIncome":{}}`, "missing property 'finalePrice'"},
+		"prices, odd country":         {prices, 200, json, `{"income":{"Germany":1},"finalePrice":{},"businessFinalPrice":{},"businessIncome":{}}`, "'Germany'"},
+		"bestsellers":                 {best, 200, json, `{"data":[{"productId":"1","minPrice":0.10}]}`, ""},
+		"bestsellers, nameless":       {best, 200, json, `{"data":[{"id":"1"}]}`, "missing property 'productId'"},
+		"token":                       {grant, 200, json, token, ""},
+		"token that lasts for ever":   {grant, 200, json, strings.Replace(token, "3600", "99999999999", 1), "'/expires_in'"},
+		"grant refused":               {grant, 400, json, `{"error":"unsupported_grant_type"}`, ""},
+		"grant refused by G2A":        {grant, 401, json, failure("AUTH02"), ""},
+		"grant refused, no reason":    {grant, 400, json, `{"error":"because"}`, "'/error'"},
+		"no such order":               {details, 404, json, failure("ORD02"), ""},
+		"no such offer":               {offers, 404, json, `{"status":"ERROR","message":"m"}`, ""},
+		"an error without a message":  {details, 404, json, `{"status":"ERROR","code":"ORD02"}`, "missing property 'message'"},
+		"an error that is ok":         {details, 404, json, `{"status":"OK","message":"m"}`, "'/status'"},
+		"a page for an error":         {details, 404, "text/html", `<html>`, `Content-Type "text/html"`},
+		"bad gateway":                 {details, 502, json, failure("ORD122"), ""},
+		"bad gateway, a page":         {details, 502, "text/html", `<html>`, ""},
+		"bad gateway, nothing":        {details, 502, "", ``, ""},
+		"bad gateway, another code":   {details, 502, json, failure("ORD02"), "'/code'"},
+		"throttled by a gateway":      {details, 429, "text/html", `<html>`, ""},
+		"method not allowed":          {details, 405, json, failure("BR02"), "the status is not in the contract"},
+		"no call, missing":            {send("GET", "/v1/nothing"), 404, "", ``, ""},
+		"no call, served":             {send("GET", "/v1/nothing"), 200, json, `{}`, "the request is not in the contract"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := http.Header{}
+			if test.contentType != "" {
+				header.Set("Content-Type", test.contentType)
+			}
+			var found reports
+			test.send(t, contracts.G2A().Answers(answering(test.status, header, test.body), found.add))
+			found.want(t, test.want)
+		})
+	}
+}
+
 // changing changes the answers of the simulator on their way.
 func changing(next http.RoundTripper, change func(*http.Response, string) string) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {

@@ -55,13 +55,6 @@ func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// CloseIdleConnections does what http.Client's does.
-func (c checked) CloseIdleConnections() {
-	if closer, can := c.next.(interface{ CloseIdleConnections() }); can {
-		closer.CloseIdleConnections()
-	}
-}
-
 // readRequest reads a request's body and gives a request to send in its stead. A
 // body that could not be had twice still cannot: net/http then does not send the
 // request again by itself.
