@@ -165,6 +165,9 @@ func (c *Client) do(ctx context.Context, r request, out any, check func() *Field
 		finish(call)
 	}()
 
+	if over := ctx.Err(); over != nil { // not every transport would look
+		return &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable, Cause: over}
+	}
 	// The last attempt's own result counts, also where the time ran out just after
 	// it or the circuit opened: a key that was given out must not be thrown away,
 	// nor a call that G2A has refused become one whose outcome is not known.

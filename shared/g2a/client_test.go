@@ -399,6 +399,29 @@ func TestNoAttemptBeyondTheDeadline(t *testing.T) {
 	})
 }
 
+// TestNothingIsSentWhenTheTimeIsUp, and nothing of it is held against G2A.
+func TestNothingIsSentWhenTheTimeIsUp(t *testing.T) {
+	for _, call := range allCalls {
+		t.Run(call.name, func(t *testing.T) {
+			g2aServer, observed := &script{replies: []reply{answer(200, call.good)}}, &calls{}
+			client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: g2aServer, Observer: observed})
+			ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+			defer cancel()
+			for range 10 {
+				if err := call.make(ctx, client); !errors.Is(err, g2a.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error is %v, want the deadline", err)
+				}
+			}
+			if len(g2aServer.requests()) != 0 || len(observed.told) != 10 || observed.told[0].Attempts != 0 {
+				t.Errorf("%d requests sent, observer was told %+v", len(g2aServer.requests()), observed.told)
+			}
+			if err := call.make(t.Context(), client); err != nil {
+				t.Errorf("after it: %v", err)
+			}
+		})
+	}
+}
+
 func TestAttemptTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g2aServer := &script{replies: []reply{hang}}

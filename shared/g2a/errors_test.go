@@ -3,6 +3,7 @@ package g2a_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,12 @@ func TestErrorKinds(t *testing.T) {
 		{"ORD114", 403, body("ORD114"), g2a.ErrTooLateToPay, "ORD114"},
 		{"ORD121", 403, body("ORD121"), g2a.ErrPaymentLimit, "ORD121"},
 		{"ORD122", 502, body("ORD122"), g2a.ErrUnavailable, "ORD122"},
+
+		{"OAuth2's unknown client", 400, `{"error":"invalid_client"}`, g2a.ErrCredentialsRejected, "invalid_client"},
+		{"OAuth2's unauthorized client", 400, `{"error":"unauthorized_client","error_description":"no"}`, g2a.ErrCredentialsRejected, "unauthorized_client"},
+		{"OAuth2's other errors", 400, `{"error":"invalid_scope"}`, g2a.ErrInvalidRequest, "invalid_scope"},
+		{"an error that is an object", 400, `{"error":{"code":"ORD112"}}`, g2a.ErrInvalidRequest, ""},
+		{"G2A's code before OAuth2's", 403, `{"code":"ORD112","error":"invalid_client"}`, g2a.ErrInsufficientFunds, "ORD112"},
 
 		{"an unknown code goes by the status", 403, body("ORD999"), g2a.ErrInvalidRequest, "ORD999"},
 		{"a refusal's code with 5xx is not believed", 500, body("ORD112"), g2a.ErrUnavailable, "ORD112"},
@@ -121,6 +128,8 @@ func TestErrorText(t *testing.T) {
 		{"the key in the code", 401, `{"code":"` + testKey + `"}`, `PUT /order/pay/{id}: G2A rejects the credentials (HTTP 401, [redacted])`},
 		{"the key at the end of a long message", 401, `{"message":"` + strings.Repeat("x", 190) + testKey + `"}`,
 			`PUT /order/pay/{id}: G2A rejects the credentials (HTTP 401, "` + strings.Repeat("x", 190) + `[redacted]")`},
+		{"OAuth2's words", 401, `{"error":"invalid_client","error_description":"hash ` + testHash + ` unknown"}`,
+			`PUT /order/pay/{id}: G2A rejects the credentials (HTTP 401, invalid_client, "hash [redacted] unknown")`},
 		{"a long message", 400, `{"message":"` + strings.Repeat("é", 300) + `"}`,
 			`PUT /order/pay/{id}: G2A rejects the request (HTTP 400, "` + strings.Repeat("é", 200) + `…")`},
 		{"a message of two lines", 400, `{"message":"a\r\nlevel=ERROR\u001b[31m\u2028b"}`, `PUT /order/pay/{id}: G2A rejects the request (HTTP 400, "a  level=ERROR [31m b")`},
@@ -130,6 +139,17 @@ func TestErrorText(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			if got := once(t, test.status, test.body).Error(); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTemporary(t *testing.T) {
+	temporary := []error{g2a.ErrThrottled, g2a.ErrUnavailable, g2a.ErrPaymentNotReady}
+	for _, kind := range kinds {
+		t.Run(kind.Error(), func(t *testing.T) {
+			if got := (&g2a.Error{Kind: kind}).Temporary(); got != slices.Contains(temporary, kind) {
+				t.Errorf("Temporary is %v", got)
 			}
 		})
 	}
