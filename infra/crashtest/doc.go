@@ -1,0 +1,14 @@
+// Package crashtest proves the promise of an order on the functions' real binaries:
+// whatever crashes, at most one order is paid under an order_ref, never above its
+// limit, exactly one when the record says fulfilled, and each key that G2A has given
+// out is in the record or reported as lost.
+//
+// A tap on the lines to DynamoDB and to G2A sees every call that an invocation makes,
+// and can kill its process by SIGKILL right before the call's work is done, or right
+// after it and before the answer, or have the request of a dead process arrive late. A
+// workflow that goes by infra/order-workflow.asl.json calls again. In the end the
+// simulator's order book, not the project's own records, tells what was made, paid and
+// revealed.
+//
+// All of it is tests: see README.md for how to run many, or one again.
+package crashtest
