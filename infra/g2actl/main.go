@@ -29,6 +29,7 @@ func main() {
 	defer stop()
 	t := tool{
 		access:   access{lookup: os.LookupEnv, loadAWS: config.LoadDefaultConfig},
+		in:       os.Stdin,
 		out:      os.Stdout,
 		progress: progressOn(os.Stderr),
 	}
@@ -41,6 +42,7 @@ func main() {
 // tool is one call of the program.
 type tool struct {
 	access   access
+	in       io.Reader
 	out      io.Writer
 	progress io.Writer // of long listings
 	json     bool
@@ -94,7 +96,7 @@ func (t *tool) run(ctx context.Context, args []string) error {
 
 func (c command) synopsis() string { return strings.TrimSpace(c.words + " " + c.operands) }
 
-// find takes the command with the most words that args begin with.
+// find takes the first command whose words args begin with.
 func find(args []string) (c command, rest []string, found bool) {
 	for _, candidate := range commands() {
 		words := strings.Fields(candidate.words)

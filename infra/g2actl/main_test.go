@@ -60,7 +60,7 @@ func newStack(t *testing.T, e *storetest.Engine) *stack {
 func (s *stack) call(t *testing.T, words string) (out string, err error) {
 	t.Helper()
 	var printed, progress bytes.Buffer
-	tool := tool{access: s.access, out: &printed, progress: &progress}
+	tool := tool{access: s.access, in: strings.NewReader("KEY-1\n\n KEY-2 \n"), out: &printed, progress: &progress}
 	err = tool.run(t.Context(), strings.Fields(words))
 	all := printed.String() + progress.String() + fmt.Sprint(err)
 	for _, secret := range []string{s.g2a.Credentials.Hash.Reveal(), s.g2a.Credentials.Key.Reveal(), "FAKE-"} {
@@ -149,6 +149,38 @@ func TestCommands(t *testing.T) {
 	})
 }
 
+// TestSelling takes an offer from its job to its keys.
+func TestSelling(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		s := newStack(t, e)
+		field := func(words, name string) string {
+			t.Helper()
+			out, err := s.call(t, words+" --json")
+			var fields map[string]any
+			if err != nil || json.Unmarshal([]byte(out), &fields) != nil {
+				t.Fatalf("%s: %v\n%s", words, err, out)
+			}
+			return fmt.Sprint(fields[name])
+		}
+		job := field("offer create "+product+" --price 5.99 --inventory 3", "job_id")
+		offer := field("job --wait "+job, "resource_id")
+		for _, tt := range []struct{ words, name, want string }{
+			{"job " + job, "status", "completed"},
+			{"offer show " + offer, "price", "5.99"},
+			{"offer list --product " + product + " --type dropshipping", "id", offer},
+			{"offer change " + offer + " --price 6.50 --active false", "price", "6.50"},
+			{"offer list --active false --limit 1", "id", offer},
+			{"offer add-keys " + offer, "keys", "2"},
+			{"price simulate " + product + " --price 5 --country DE", "country", "DE"},
+			{"bestsellers --limit 1", "currency", "<nil>"},
+		} {
+			if got := field(tt.words, tt.name); got != tt.want {
+				t.Errorf("%s: %s is %s, want %s", tt.words, tt.name, got, tt.want)
+			}
+		}
+	})
+}
+
 func TestAllProducts(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		s := newStack(t, e)
@@ -175,6 +207,12 @@ func TestMistakes(t *testing.T) {
 			{"order list --status open", "", `--status "open" is none of waiting, fulfilled, failed, needs_attention`},
 			{"order list", "ORDERS_TABLE", "ORDERS_TABLE: is missing"},
 			{"products --min-price -1", "", "is not a decimal"},
+			{"offer create " + product, "", "--price is missing"},
+			{"offer create " + product + " --price 1 --type stone", "", "offerType is none of"},
+			{"offer list --active maybe", "", "is neither true nor false"},
+			{"offer change x --inventory -1", "", "is not a whole number"},
+			{"price simulate " + product, "", "--price is missing"},
+			{"job nope", "", "not found at G2A"},
 			{"products", "G2A_API_HASH", "G2A_API_HASH: is missing"},
 			{"products", "G2A_ALLOWED_HOSTS", "G2A_API_URL"},
 			{"price 1", "", "not found at G2A"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 
@@ -39,30 +38,14 @@ func listProducts(flags *flag.FlagSet) action {
 	flags.BoolVar(&query.IncludeOutOfStock, "all", false, "also products that are out of stock")
 	from := amountFlag(flags, "min-price", "only products at this `price` or more, EUR")
 	to := amountFlag(flags, "max-price", "only products at this `price` or less, EUR")
-	limit := flags.Int("limit", 0, "stop after so many products; 0 is all")
+	limit := limitFlag(flags)
 	return func(ctx context.Context, t *tool, _ []string) error {
 		query.MinPriceFrom, query.MinPriceTo = *from, *to
 		market, err := t.access.market(ctx)
 		if err != nil {
 			return err
 		}
-		list, n := t.listing(), 0
-		for product, err := range market.AllProducts(ctx, query) {
-			if err != nil {
-				t.counted()
-				return errors.Join(list.end(), err)
-			}
-			n++
-			t.counting("products", n)
-			if err := list.add(productRow(product)); err != nil {
-				return err
-			}
-			if n == *limit {
-				break
-			}
-		}
-		t.counted()
-		return list.end()
+		return printAll(t, "products", market.AllProducts(ctx, query), *limit, productRow)
 	}
 }
 
@@ -70,14 +53,10 @@ func listProducts(flags *flag.FlagSet) action {
 func checkPrice(flags *flag.FlagSet) action {
 	quantity := flags.Int("qty", 1, "how many pieces are wanted")
 	limit := amountFlag(flags, "max-price", "the highest `price` for one, EUR")
-	return func(ctx context.Context, t *tool, operands []string) error {
-		market, err := t.access.market(ctx)
-		if err != nil {
-			return err
-		}
+	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
 		product, err := market.Product(ctx, operands[0])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		answer := "yes"
 		switch {
@@ -86,19 +65,14 @@ func checkPrice(flags *flag.FlagSet) action {
 		case *limit != nil && product.MinPrice.Amount.GreaterThan(**limit):
 			answer = "no, too dear"
 		}
-		return t.one(append(productRow(product), cell{"to_be_had", answer}))
-	}
+		return append(productRow(product), cell{"to_be_had", answer}), nil
+	})
 }
 
 // showDetails prints what G2A says of an order of its own.
-func showDetails(ctx context.Context, t *tool, operands []string) error {
-	market, err := t.access.market(ctx)
-	if err != nil {
-		return err
-	}
-	order, err := market.OrderDetails(ctx, operands[0])
-	if err != nil {
-		return err
-	}
-	return t.one(row{{"g2a_order_id", order.ID}, {"status", order.Status}, {"price", order.Price.Text()}, {"currency", order.Price.Currency}})
+func showDetails(*flag.FlagSet) action {
+	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
+		order, err := market.OrderDetails(ctx, operands[0])
+		return row{{"g2a_order_id", order.ID}, {"status", order.Status}, {"price", priceOrNone(order.Price)}, {"currency", order.Price.Currency}}, err
+	})
 }
