@@ -1,9 +1,10 @@
 package main
 
-// commands are all there are. One whose words begin another's comes after it.
+// commands are all there are, in the order of the help.
 func commands() []command {
 	return []command{
 		{"products", "", "lists G2A's products", listProducts},
+		{"price", "PRODUCT_ID", "tells a product's price and stock", checkPrice},
 		{"price simulate", "PRODUCT_ID", "tells what a price comes to, by country", simulatePrice},
 		{"bestsellers", "", "lists what sells well", listBestsellers},
 		{"offer list", "", "lists our offers", listOffers},
@@ -12,7 +13,6 @@ func commands() []command {
 		{"offer change", "OFFER_ID", "changes an offer", changeOffer},
 		{"offer add-keys", "OFFER_ID", "adds keys, one a line on standard input", without(addKeys)},
 		{"job", "JOB_ID", "tells how far a job is", showJob},
-		{"price", "PRODUCT_ID", "tells a product's price and stock", checkPrice},
 		{"order details", "G2A_ORDER_ID", "tells what G2A says of an order", showDetails},
 		{"order list", "", "lists our orders", listOrders},
 		{"order show", "ORDER_REF", "shows one of our orders", without(showOrder)},

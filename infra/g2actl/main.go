@@ -96,15 +96,16 @@ func (t *tool) run(ctx context.Context, args []string) error {
 
 func (c command) synopsis() string { return strings.TrimSpace(c.words + " " + c.operands) }
 
-// find takes the first command whose words args begin with.
+// find takes the command with the most words that args begin with.
 func find(args []string) (c command, rest []string, found bool) {
+	most := 0
 	for _, candidate := range commands() {
 		words := strings.Fields(candidate.words)
-		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
-			return candidate, args[len(words):], true
+		if n := len(words); n > most && len(args) >= n && slices.Equal(args[:n], words) {
+			c, rest, found, most = candidate, args[n:], true, n
 		}
 	}
-	return command{}, nil, false
+	return c, rest, found
 }
 
 // parse reads flags and operands in any order.
