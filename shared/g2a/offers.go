@@ -37,7 +37,8 @@ const (
 
 var visibilities = []Visibility{VisibleRetail, VisibleBusiness, VisibleAll}
 
-// OfferStatus is whether an offer is for sale.
+// OfferStatus is whether an offer is for sale. G2A's documentation names the field and
+// not its values; these are assumed.
 type OfferStatus string
 
 // The statuses of offers.

@@ -134,7 +134,7 @@ func VerifyWebhook(body []byte, header http.Header, hashes []Secret, now time.Ti
 	if !signedByOne(hashes, given, body, timestamp, nonce) {
 		return Event{}, ErrSignatureWrong
 	}
-	event, err := readEvent(body)
+	event, err := ParseEvent(body)
 	if err != nil {
 		return Event{}, err
 	}
@@ -184,9 +184,10 @@ func signedByOne(hashes []Secret, given, body []byte, timestamp, nonce string) b
 	return signed
 }
 
-// readEvent reads the body. It goes by the exact names of the fields: encoding/json
-// would take "Order_ID" for "order_id", and the last of two.
-func readEvent(body []byte) (Event, error) {
+// ParseEvent reads the body of a webhook that was verified before, and nothing of its
+// headers. It goes by the exact names of the fields: encoding/json would take
+// "Order_ID" for "order_id", and the last of two. The error is ErrEventMalformed.
+func ParseEvent(body []byte) (Event, error) {
 	fields, err := readObject(body)
 	if err != nil {
 		return Event{}, fmt.Errorf("%w: %w", ErrEventMalformed, err)
