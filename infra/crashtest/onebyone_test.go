@@ -12,7 +12,7 @@ import (
 type passages struct {
 	mu    sync.Mutex
 	names []string
-	write int // of the store
+	write int // of the store, how many
 }
 
 func (p *passages) note(_ *invocation, c call, m moment) fate {
@@ -39,6 +39,28 @@ func ordinary(prefix string, number int) []*order {
 		o.kind, o.limit = affordable, o.price
 	}
 	return orders
+}
+
+// TestCosts counts the calls of an order that meets no trouble.
+func TestCosts(t *testing.T) {
+	const mostWrites = 6
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			o := ordinary("costs-"+newTraceRoot(), 1)[0]
+			s := newStack(t, options{engine: engine.start, orders: []*order{o}})
+			var seen passages
+			s.strike(seen.note)
+			if out := s.invoke(t.Context(), o, o.input()); out.Status != "fulfilled" {
+				t.Fatalf("%s, want fulfilled", out)
+			}
+			if calls, want := seen.g2a(), []string{productsRoute, orderRoute, payRoute, detailsRoute, keyRoute}; !slices.Equal(calls, want) {
+				t.Errorf("calls to G2A: %q, want %q", calls, want)
+			}
+			if seen.write > mostWrites {
+				t.Errorf("%d writes, want at most %d: %q", seen.write, mostWrites, seen.names)
+			}
+		})
+	}
 }
 
 // blow is what happens to one call.
@@ -85,7 +107,11 @@ func TestOneByOne(t *testing.T) {
 					s.strike(nil)
 					a := s.audit(orders[:next], pending == 0)
 					a.wholly(s.g2a.Stats())
-					report{stack: s, audit: a}.print(t)
+					for _, problem := range a.problems {
+						t.Error(problem)
+					}
+					r := newReport(s, a)
+					r.print(t)
 				})
 			}
 		})

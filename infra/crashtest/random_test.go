@@ -21,12 +21,14 @@ const (
 	lateChance    = 0.3   // of what is killed before a call: its request arrives late
 	arrivalChance = 0.3   // of a request on its way: it arrives before this call of another
 	faultChance   = 0.1   // of G2A, for a call to it
+	cutChance     = 0.003 // at each of the two moments of a call to DynamoDB: the client's next try takes it half a second
 	stallChance   = 0.001 // of a call to G2A: no answer within the client's time-out
 	maxStalls     = 2     // in a batch: each costs 5 seconds
 	webhookChance = 0.1   // after a call that has to do with an order at G2A
-	callerChance  = 0.5   // for one more caller, up to maxCallers
-	maxCallers    = 8     // at one order
-	inFlight      = 6     // orders
+	crowdChance   = 0.1   // maxCallers at an order, in place of fewCallers at most
+	maxCallers    = 8
+	fewCallers    = 3
+	inFlight      = 6 // orders
 
 	// callerPatience is how many invocations a caller makes before it is cut off.
 	callerPatience = 12
@@ -89,12 +91,37 @@ type batch struct {
 func TestAtRandom(t *testing.T) {
 	const size = 250
 	orders, seed := fromEnvironment(t, "CRASHTEST_ORDERS", 1000), fromEnvironment(t, "CRASHTEST_SEED", rand.Uint64N(1e9)+1)
+	total := report{seed: seed}
 	for n := uint64(0); n*size < orders; n++ {
 		t.Run(fmt.Sprintf("batch %d", n), func(t *testing.T) {
-			randomBatch(t, storetest.Minidyn, seed+n, int(min(size, orders-n*size)))
+			total.add(randomBatch(t, storetest.Minidyn, seed+n, int(min(size, orders-n*size))))
 		})
 	}
-	t.Run("DynamoDB Local", func(t *testing.T) { randomBatch(t, storetest.DynamoDBLocal, seed, int(min(60, orders))) })
+	t.Run("DynamoDB Local", func(t *testing.T) {
+		total.add(randomBatch(t, storetest.DynamoDBLocal, seed, int(min(60, orders))))
+	})
+	total.print(t)
+	if total.orders < 1000 {
+		return // too few to meet everything
+	}
+	for _, call := range passedByAll {
+		for _, m := range []moment{before, after} {
+			if total.kills[string(m)+" "+call] == 0 {
+				t.Errorf("nothing was killed %s %s", m, call)
+			}
+		}
+	}
+	for _, f := range faults {
+		if total.faults[kindOf(f)] == 0 {
+			t.Errorf("no fault %s was met", kindOf(f))
+		}
+	}
+}
+
+// passedByAll are the calls of every order that is fulfilled.
+var passedByAll = []string{
+	"load", "claim", productsRoute, "save quoted", orderRoute, "link created", "save paying", payRoute, "status",
+	detailsRoute, "save key_requested", keyRoute, "save fulfilled",
 }
 
 func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
@@ -109,7 +136,7 @@ func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, number int) {
+func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, number int) report {
 	t.Logf("CRASHTEST_SEED=%d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	pending := max(0, random.IntN(6)-2) // half of the batches know no pending
@@ -121,7 +148,7 @@ func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, numb
 		}),
 		workflow: readWorkflow(t), orders: orders, random: random, faults: map[string]int{},
 	}
-	b.postman = &postman{stack: b.stack, accepted: map[string]int{}}
+	b.postman = newPostman(b.stack)
 	b.strike(b.disturb)
 	b.each(b.crowd)
 	b.letters.Wait()
@@ -130,10 +157,15 @@ func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, numb
 	b.postman.check()
 	a := b.audit(orders, pending == 0)
 	a.wholly(b.g2a.Stats())
-	report{stack: b.stack, audit: a, seed: seed, faults: b.faults, webhooks: b.postman.sent, resent: b.postman.resent}.print(t)
+	for _, problem := range a.problems {
+		t.Error(problem)
+	}
 	if bought := a.ends["fulfilled"]; bought*2 < number {
 		t.Errorf("only %d of %d orders are fulfilled: too much is disturbed to prove anything", bought, number)
 	}
+	r := newReport(b.stack, a)
+	r.faults, r.webhooks, r.resent = b.faults, b.postman.sent, b.postman.resent
+	return r
 }
 
 // each does something with all orders, some at a time.
@@ -156,8 +188,12 @@ func (b *batch) each(do func(*order)) {
 
 // crowd calls for one order, all callers at once.
 func (b *batch) crowd(o *order) {
+	number := 1 + o.pick(fewCallers)
+	if o.chance(crowdChance) {
+		number = maxCallers
+	}
 	var callers sync.WaitGroup
-	for n := 1; n == 1 || (n <= maxCallers && o.chance(callerChance)); n++ {
+	for range number {
 		callers.Go(func() {
 			e := execution{invocations: callerPatience}
 			e.run(b.t.Context(), b.stack, b.workflow, o)
@@ -200,6 +236,9 @@ func (b *batch) disturb(i *invocation, c call, m moment) fate {
 		return killed
 	case m == before && c.ofG2A():
 		b.fault(o, c.name)
+	case !c.ofG2A() && o.chance(cutChance):
+		b.count("DynamoDB: cut " + string(m) + " the work")
+		return cut
 	}
 	return goesOn
 }
@@ -236,9 +275,13 @@ func (b *batch) fault(o *order, route string) {
 	if err := b.g2a.AddFault(f); err != nil {
 		b.t.Errorf("a fault of G2A: %v", err)
 	}
+	b.count(kindOf(f))
+}
+
+func (b *batch) count(fault string) {
 	b.mu.Lock()
-	b.faults[kindOf(f)]++
-	b.mu.Unlock()
+	defer b.mu.Unlock()
+	b.faults[fault]++
 }
 
 func (b *batch) mayStall() bool {

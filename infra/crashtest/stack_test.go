@@ -192,7 +192,7 @@ func (s *stack) meet(i *invocation, c call, m moment) fate {
 		return goesOn
 	}
 	f := decide(i, c, m)
-	if f == goesOn {
+	if f == goesOn || f == cut {
 		return f
 	}
 	s.mu.Lock()

@@ -23,6 +23,7 @@ const (
 	goesOn     fate = ""
 	killed     fate = "killed"      // its process; before: the request is never sent
 	killedLate fate = "killed late" // its process; before: the request arrives later
+	cut        fate = "cut"         // its connection; before: the request is never sent
 )
 
 // tap is a line between the functions and a server.
@@ -49,7 +50,7 @@ func (t tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	i := t.stack.invocationOf(&c)
 	switch t.stack.meet(i, c, before) {
-	case killed:
+	case killed, cut:
 		panic(http.ErrAbortHandler)
 	case killedLate:
 		ctx := context.WithoutCancel(r.Context())
