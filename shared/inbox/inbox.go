@@ -115,7 +115,7 @@ func (i *Inbox) Receive(ctx context.Context, event g2a.Event, body []byte) (Outc
 	if reason := unapplicable(event); reason != "" {
 		return i.record(ctx, d, Parked, reason)
 	}
-	found, applied, err := i.retry(ctx, d, i.Store.Apply)
+	found, applied, err := whileInConflict(ctx, func() (Found, bool, error) { return i.Store.Apply(ctx, d) })
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("applying event %s: %w", d.EventKey(), err)
@@ -123,10 +123,19 @@ func (i *Inbox) Receive(ctx context.Context, event g2a.Event, body []byte) (Outc
 		return Processed, nil
 	case found.NonceEventKey != "" || found.Event:
 		return d.again(found)
-	case d.Rank == rankFinal && ranks[found.Status] == rankFinal && found.Status != event.Status:
-		return i.record(ctx, d, Parked, fmt.Sprintf("status %s after %s", event.Status, found.Status))
+	}
+	if reason := d.contradicts(found.Status); reason != "" {
+		return i.record(ctx, d, Parked, reason)
 	}
 	return i.record(ctx, d, Superseded, "")
+}
+
+// contradicts tells how the event's status and the order's rule each other out, or "".
+func (d Delivery) contradicts(status g2a.EventStatus) string {
+	if d.Rank == rankFinal && ranks[status] == rankFinal && status != d.Event.Status {
+		return fmt.Sprintf("status %s after %s", d.Event.Status, status)
+	}
+	return ""
 }
 
 // unapplicable tells why an event can be applied to no order, or "".
@@ -146,7 +155,7 @@ func unapplicable(event g2a.Event) string {
 // record keeps the event without touching the order.
 func (i *Inbox) record(ctx context.Context, d Delivery, outcome Outcome, reason string) (Outcome, error) {
 	d.Outcome, d.LastError = outcome, reason
-	found, applied, err := i.retry(ctx, d, i.Store.Record)
+	found, applied, err := whileInConflict(ctx, func() (Found, bool, error) { return i.Store.Record(ctx, d) })
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("recording event %s: %w", d.EventKey(), err)
@@ -164,10 +173,11 @@ func (d Delivery) again(found Found) (Outcome, error) {
 	return Duplicate, nil
 }
 
-// retry tries again while other transactions are in the way and time is left.
-func (i *Inbox) retry(ctx context.Context, d Delivery, write func(context.Context, Delivery) (Found, bool, error)) (Found, bool, error) {
+// whileInConflict writes again while other transactions are in the way and time is
+// left.
+func whileInConflict(ctx context.Context, write func() (Found, bool, error)) (Found, bool, error) {
 	for try := 1; ; try++ {
-		found, applied, err := write(ctx, d)
+		found, applied, err := write()
 		if !errors.Is(err, ErrConflict) || try == conflictTries {
 			return found, applied, err
 		}

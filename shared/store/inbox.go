@@ -16,7 +16,7 @@ import (
 )
 
 // Inbox keeps webhooks: nonces and events in the state table, the orders' status in
-// the orders table. It is an inbox.Store.
+// the orders table. It is an inbox.Store and an inbox.ParkedStore.
 type Inbox struct {
 	DB          *dynamodb.Client
 	StateTable  string
@@ -31,16 +31,32 @@ const (
 	eventLife = 90 * 24 * time.Hour
 )
 
-// The places of the writes in the transaction, and so of its reasons.
 const (
-	placeNonce = iota
-	placeEvent
-	placeStatus
+	eventPK = "EVENT#" // and the event's key
+	eventSK = "EVENT"
+	// statusDone and statusFailed are an event's; failed is parked.
+	statusDone   = "done"
+	statusFailed = "failed"
+)
+
+// write is one of a transaction.
+type write struct {
+	of   subject
+	item types.TransactWriteItem
+}
+
+// subject is what a write is of.
+type subject int
+
+const (
+	ofNonce subject = iota
+	ofEvent
+	ofStatus
 )
 
 // Apply implements inbox.Store, in one round trip.
 func (i Inbox) Apply(ctx context.Context, d inbox.Delivery) (inbox.Found, bool, error) {
-	return i.write(ctx, i.nonce(d), i.event(d), i.status(d))
+	return i.write(ctx, i.nonce(d), i.event(d), i.status(d, "<"))
 }
 
 // Record implements inbox.Store.
@@ -49,8 +65,8 @@ func (i Inbox) Record(ctx context.Context, d inbox.Delivery) (inbox.Found, bool,
 }
 
 // nonce is an update, not a put: every engine gives back what stood in its way.
-func (i Inbox) nonce(d inbox.Delivery) types.TransactWriteItem {
-	return types.TransactWriteItem{Update: &types.Update{
+func (i Inbox) nonce(d inbox.Delivery) write {
+	return write{ofNonce, types.TransactWriteItem{Update: &types.Update{
 		TableName: &i.StateTable, Key: key("NONCE#"+d.Event.Nonce, "NONCE"),
 		UpdateExpression:    aws.String("SET event_key = :event, expires_at = :expires"),
 		ConditionExpression: aws.String("attribute_not_exists(pk)"),
@@ -58,48 +74,58 @@ func (i Inbox) nonce(d inbox.Delivery) types.TransactWriteItem {
 			":event": text(d.EventKey()), ":expires": seconds(d.ReceivedAt.Add(nonceLife)),
 		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}}
+	}}}
 }
 
-func (i Inbox) event(d inbox.Delivery) types.TransactWriteItem {
-	event := key("EVENT#"+d.EventKey(), "EVENT")
-	event["status"] = text("done")
+func (i Inbox) event(d inbox.Delivery) write {
+	put := i.put(d, 1)
+	put.ConditionExpression = aws.String("attribute_not_exists(pk)")
+	return write{ofEvent, types.TransactWriteItem{Put: put}}
+}
+
+// put writes an event's record. A parked one keeps its body, to be tried again, and
+// has no end; any other ends by itself.
+func (i Inbox) put(d inbox.Delivery, attempts int) *types.Put {
+	event := key(eventPK+d.EventKey(), eventSK)
+	event["status"] = text(statusDone)
 	event["outcome"] = text(string(d.Outcome))
-	event["attempts"] = number(1)
+	event["attempts"] = number(int64(attempts))
 	event["body_sha256"] = text(d.BodySHA256)
 	event["updated_at"] = seconds(d.ReceivedAt)
 	if d.Outcome == inbox.Parked {
-		event["status"] = text("failed")
+		event["status"] = text(statusFailed)
 		event["last_error"] = text(d.LastError)
 		event["body"] = text(string(d.Body))
 	} else {
 		event["expires_at"] = seconds(d.ReceivedAt.Add(eventLife))
 	}
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: &i.StateTable, Item: event,
-		ConditionExpression: aws.String("attribute_not_exists(pk)"),
-	}}
+	return &types.Put{TableName: &i.StateTable, Item: event}
 }
 
-func (i Inbox) status(d inbox.Delivery) types.TransactWriteItem {
-	return types.TransactWriteItem{Update: &types.Update{
+// status raises the order's status where its rank compares so with the event's.
+func (i Inbox) status(d inbox.Delivery, comparison string) write {
+	return write{ofStatus, types.TransactWriteItem{Update: &types.Update{
 		TableName: &i.OrdersTable, Key: statusKey(d.Event.OrderID),
 		UpdateExpression: aws.String("SET #status = :status, #rank = :rank, last_event_id = :event, updated_at = :now " +
 			"ADD applied_events :one"),
-		ConditionExpression:      aws.String("attribute_not_exists(#rank) OR #rank < :rank"),
+		ConditionExpression:      aws.String("attribute_not_exists(#rank) OR #rank " + comparison + " :rank"),
 		ExpressionAttributeNames: map[string]string{"#status": "status", "#rank": "rank"},
 		ExpressionAttributeValues: values{
 			":status": text(string(d.Event.Status)), ":rank": number(int64(d.Rank)),
 			":event": text(d.Event.ID), ":now": seconds(d.ReceivedAt), ":one": number(1),
 		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}}
+	}}}
 }
 
 func statusKey(g2aOrderID string) item { return key("G2A#"+g2aOrderID, "STATUS") }
 
-func (i Inbox) write(ctx context.Context, writes ...types.TransactWriteItem) (inbox.Found, bool, error) {
-	_, err := i.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+func (i Inbox) write(ctx context.Context, writes ...write) (inbox.Found, bool, error) {
+	in := &dynamodb.TransactWriteItemsInput{}
+	for _, w := range writes {
+		in.TransactItems = append(in.TransactItems, w.item)
+	}
+	_, err := i.DB.TransactWriteItems(ctx, in)
 	if err == nil {
 		return inbox.Found{}, true, nil
 	}
@@ -113,7 +139,7 @@ func (i Inbox) write(ctx context.Context, writes ...types.TransactWriteItem) (in
 			continue
 		}
 		stopped = true
-		if err := note(&found, place, reason.Item); err != nil {
+		if err := note(&found, writes[place].of, reason.Item); err != nil {
 			return inbox.Found{}, false, unavailable(doing, err)
 		}
 	}
@@ -124,7 +150,7 @@ func (i Inbox) write(ctx context.Context, writes ...types.TransactWriteItem) (in
 }
 
 // note reads the old item of a write whose condition did not hold.
-func note(found *inbox.Found, place int, old item) error {
+func note(found *inbox.Found, of subject, old item) error {
 	var was struct {
 		EventKey string `dynamodbav:"event_key"`
 		Status   string `dynamodbav:"status"`
@@ -132,15 +158,15 @@ func note(found *inbox.Found, place int, old item) error {
 	if err := attributevalue.UnmarshalMap(old, &was); err != nil {
 		return fmt.Errorf("reading the old item: %w", err)
 	}
-	switch place {
-	case placeNonce:
+	switch of {
+	case ofNonce:
 		if was.EventKey == "" {
 			return errors.New("the nonce's old item names no event")
 		}
 		found.NonceEventKey = was.EventKey
-	case placeEvent:
+	case ofEvent:
 		found.Event = true
-	case placeStatus:
+	case ofStatus:
 		found.Status = g2a.EventStatus(was.Status)
 	}
 	return nil

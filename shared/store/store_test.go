@@ -134,6 +134,21 @@ func TestUnavailable(t *testing.T) {
 			_, _, err := box(e).Record(ctx, delivery("n1", "e1", "pending"))
 			return err
 		}},
+		"Parked": {"reading the event", func(e *storetest.Engine) error { _, _, err := box(e).Parked(ctx, "e1"); return err }},
+		"ApplyParked": {"writing the webhook", func(e *storetest.Engine) error {
+			_, _, err := box(e).ApplyParked(ctx, inbox.ParkedEvent{}, delivery("n1", "e1", "pending"), false)
+			return err
+		}},
+		"RecordParked": {"writing the webhook", func(e *storetest.Engine) error {
+			_, _, err := box(e).RecordParked(ctx, inbox.ParkedEvent{}, delivery("n1", "e1", "pending"))
+			return err
+		}},
+		"AllParked": {"listing the parked events", func(e *storetest.Engine) error {
+			for _, err := range box(e).AllParked(ctx) {
+				return err
+			}
+			return nil
+		}},
 		"Load":       {"reading the order", func(e *storetest.Engine) error { _, _, err := orders(e).Load(ctx, "r"); return err }},
 		"Save":       {"writing the order", func(e *storetest.Engine) error { return orders(e).Save(ctx, fullOrder()) }},
 		"SaveLinked": {"writing the order and its link", func(e *storetest.Engine) error { return orders(e).SaveLinked(ctx, fullOrder()) }},
