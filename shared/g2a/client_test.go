@@ -959,6 +959,33 @@ func TestConnectionBreaksBeforeTheAnswer(t *testing.T) {
 	}
 }
 
+// TestConnectionIsKept, whatever the answer is.
+func TestConnectionIsKept(t *testing.T) {
+	var connections atomic.Int32
+	statuses := []int{200, 404, 503, 429, 302, 401, 200}
+	var calls atomic.Int32
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(statuses[calls.Add(1)-1])
+		_, _ = io.WriteString(w, goodDetails+strings.Repeat(" ", 100_000))
+	}))
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	srv.StartTLS()
+	defer srv.Close()
+	cfg := testConfig()
+	cfg.ExportURL, cfg.RetryMax = srv.URL+"/v1", 0
+	client := g2a.New(cfg, g2a.Options{Credentials: testCredentials, Transport: srv.Client().Transport})
+	for range statuses {
+		_ = details.make(t.Context(), client)
+	}
+	if calls.Load() != int32(len(statuses)) || connections.Load() != 1 {
+		t.Errorf("%d calls over %d connections, want %d over one", calls.Load(), connections.Load(), len(statuses))
+	}
+}
+
 func TestRequestsOverTLS(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		for _, call := range allCalls {
