@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/g2a-lambda/g2a-lambda/contracts"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/story"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
@@ -107,8 +108,11 @@ func do(t *testing.T, c *cloud.Cloud, method, url string, header map[string]stri
 	for name, value := range header {
 		request.Header.Set(name, value)
 	}
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.Roots(), MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
-	response, err := client.Do(request)
+	var transport http.RoundTripper = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.Roots(), MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
+	if strings.HasPrefix(url, c.Addresses().HTTP) {
+		transport = contracts.Service().Answers(transport, func(err error) { t.Error(err) })
+	}
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +136,7 @@ func TestGateway(t *testing.T) {
 		answer             string
 	}{
 		{"live", "GET", "/health/live", nil, "", 200, `{"status":"alive"}`},
+		{"health", "GET", "/health", nil, "", 200, ""},
 		{"no signature", "POST", "/webhooks/g2a", jsonType, "{}", 401, `{"error":"unauthorized"}`},
 		{"text", "POST", "/webhooks/g2a", map[string]string{"Content-Type": "text/plain"}, "hello", 415, `{"error":"Content-Type is not application/json"}`},
 		{"bytes", "POST", "/webhooks/g2a", map[string]string{"Content-Type": "application/octet-stream"}, "\xff\xfe", 415, `{"error":"Content-Type is not application/json"}`},
@@ -182,6 +187,15 @@ func TestEvents(t *testing.T) {
 			}
 			if !strings.Contains(string(answer.Payload), test.want) {
 				t.Errorf("want %s, found %s", test.want, answer.Payload)
+			}
+			schema := map[string]string{"OrderFunction": "order-output", "TokenRefreshFunction": "token-output"}[test.function]
+			if test.event == "health-scheduled.json" {
+				schema = "health-report"
+			}
+			if schema != "" && answer.FunctionError == "" {
+				if err := contracts.Schema(schema).Validate(answer.Payload); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}
