@@ -87,6 +87,17 @@ func (a access) orders(ctx context.Context) (store.Orders, error) {
 	return store.Orders{DB: dynamodb.NewFromConfig(cfg), Table: table}, nil
 }
 
+// inbox is the records of webhooks, in the tables that STATE_TABLE and ORDERS_TABLE
+// name.
+func (a access) inbox(ctx context.Context) (store.Inbox, error) {
+	state, err := a.required("STATE_TABLE")
+	if err != nil {
+		return store.Inbox{}, err
+	}
+	orders, err := a.orders(ctx)
+	return store.Inbox{DB: orders.DB, StateTable: state, OrdersTable: orders.Table}, err
+}
+
 // purchaser brings orders forward as OrderFunction does.
 func (a access) purchaser(ctx context.Context, log io.Writer) (*purchase.Purchaser, error) {
 	orders, err := a.orders(ctx)

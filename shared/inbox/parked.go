@@ -9,14 +9,15 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
-// ParkedEvent is the record of an event that was verified and could not be applied.
-type ParkedEvent struct {
+// EventRecord is what is kept of an event.
+type EventRecord struct {
 	Key        string    // as Delivery.EventKey gives it
-	Reason     string    // why the last attempt did not apply it
+	Outcome    Outcome   // of the last attempt: never Duplicate
 	Attempts   int       // at least 1, the delivery
 	TriedAt    time.Time // the last time
-	Body       []byte    // as it was delivered
-	BodySHA256 string    // hexadecimal, of what was delivered
+	BodySHA256 string    // hexadecimal
+	Reason     string    // why it is parked; "" where it is not
+	Body       []byte    // as it was delivered, while it is parked
 }
 
 // ParkedStore keeps parked events. Both writes are conditional on the record being as
@@ -24,12 +25,12 @@ type ParkedEvent struct {
 type ParkedStore interface {
 	// Parked reads an event's record; found is false where there is none, or it is not
 	// parked.
-	Parked(ctx context.Context, eventKey string) (event ParkedEvent, found bool, err error)
+	Parked(ctx context.Context, eventKey string) (event EventRecord, found bool, err error)
 	// ApplyParked settles the record and raises the order's status where its rank is
 	// lower, or with force where it is no higher: both in one transaction, or nothing.
-	ApplyParked(ctx context.Context, p ParkedEvent, d Delivery, force bool) (found Found, applied bool, err error)
+	ApplyParked(ctx context.Context, p EventRecord, d Delivery, force bool) (found Found, applied bool, err error)
 	// RecordParked writes the record alone: settled, or parked once more.
-	RecordParked(ctx context.Context, p ParkedEvent, d Delivery) (found Found, applied bool, err error)
+	RecordParked(ctx context.Context, p EventRecord, d Delivery) (found Found, applied bool, err error)
 }
 
 var (
@@ -77,7 +78,7 @@ func (r *Retrier) Retry(ctx context.Context, eventKey string, force bool) (outco
 	return r.apply(ctx, p, d, force)
 }
 
-func (r *Retrier) apply(ctx context.Context, p ParkedEvent, d Delivery, force bool) (Outcome, string, error) {
+func (r *Retrier) apply(ctx context.Context, p EventRecord, d Delivery, force bool) (Outcome, string, error) {
 	write := func(force bool) (Found, bool, error) {
 		return whileInConflict(ctx, func() (Found, bool, error) { return r.Store.ApplyParked(ctx, p, d, force) })
 	}
@@ -100,7 +101,7 @@ func (r *Retrier) apply(ctx context.Context, p ParkedEvent, d Delivery, force bo
 }
 
 // record keeps what became of the event, without touching the order.
-func (r *Retrier) record(ctx context.Context, p ParkedEvent, d Delivery, outcome Outcome, reason string) (Outcome, string, error) {
+func (r *Retrier) record(ctx context.Context, p EventRecord, d Delivery, outcome Outcome, reason string) (Outcome, string, error) {
 	d.Outcome, d.LastError = outcome, reason
 	_, applied, err := whileInConflict(ctx, func() (Found, bool, error) { return r.Store.RecordParked(ctx, p, d) })
 	switch {

@@ -15,10 +15,10 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
 )
 
-// parkedItem is what is read of an item EVENT#... EVENT.
-type parkedItem struct {
+// eventItem is what is read of an item EVENT#... EVENT. Times are unix seconds.
+type eventItem struct {
 	PK         string `dynamodbav:"pk"`
-	Status     string `dynamodbav:"status"`
+	Outcome    string `dynamodbav:"outcome"`
 	Attempts   int    `dynamodbav:"attempts"`
 	LastError  string `dynamodbav:"last_error"`
 	Body       string `dynamodbav:"body"`
@@ -26,46 +26,51 @@ type parkedItem struct {
 	UpdatedAt  int64  `dynamodbav:"updated_at"`
 }
 
-func (r parkedItem) event() inbox.ParkedEvent {
-	return inbox.ParkedEvent{
-		Key: strings.TrimPrefix(r.PK, eventPK), Reason: r.LastError, Attempts: r.Attempts,
-		TriedAt: time.Unix(r.UpdatedAt, 0), Body: []byte(r.Body), BodySHA256: r.BodySHA256,
+func (r eventItem) record() inbox.EventRecord {
+	return inbox.EventRecord{
+		Key: strings.TrimPrefix(r.PK, eventPK), Outcome: inbox.Outcome(r.Outcome), Attempts: r.Attempts,
+		TriedAt: time.Unix(r.UpdatedAt, 0), BodySHA256: r.BodySHA256, Reason: r.LastError, Body: []byte(r.Body),
 	}
 }
 
 // Parked implements inbox.ParkedStore.
-func (i Inbox) Parked(ctx context.Context, eventKey string) (inbox.ParkedEvent, bool, error) {
-	var record parkedItem
-	found, err := get(ctx, i.DB, i.StateTable, key(eventPK+eventKey, eventSK), "reading the event", &record)
-	if err != nil || !found || record.Status != statusFailed {
-		return inbox.ParkedEvent{}, false, err
+func (i Inbox) Parked(ctx context.Context, eventKey string) (inbox.EventRecord, bool, error) {
+	var event eventItem
+	found, err := get(ctx, i.DB, i.StateTable, key(eventPK+eventKey, eventSK), "reading the event", &event)
+	if err != nil || !found || event.Outcome != string(inbox.Parked) {
+		return inbox.EventRecord{}, false, err
 	}
-	return record.event(), true, nil
+	return event.record(), true, nil
 }
 
-// AllParked gives the events that are parked, in no order, by reading the whole table.
-// An error ends it, but one of a damaged item, which stands in that item's place.
-func (i Inbox) AllParked(ctx context.Context) iter.Seq2[inbox.ParkedEvent, error] {
-	const doing = "listing the parked events"
-	return func(yield func(inbox.ParkedEvent, error) bool) {
-		pages := dynamodb.NewScanPaginator(i.DB, &dynamodb.ScanInput{
-			TableName: &i.StateTable, FilterExpression: aws.String("sk = :event AND #status = :failed"),
-			ExpressionAttributeNames:  map[string]string{"#status": "status"},
-			ExpressionAttributeValues: values{":event": text(eventSK), ":failed": text(statusFailed)},
-			ConsistentRead:            aws.Bool(true),
-		})
+// Events gives the records of all events, or of those that are parked, in no order, by
+// reading the whole table. An error ends it, but one of a damaged item, which stands in
+// that item's place.
+func (i Inbox) Events(ctx context.Context, parked bool) iter.Seq2[inbox.EventRecord, error] {
+	const doing = "listing the events"
+	scan := &dynamodb.ScanInput{
+		TableName: &i.StateTable, ConsistentRead: aws.Bool(true),
+		FilterExpression: aws.String("sk = :event"), ExpressionAttributeValues: values{":event": text(eventSK)},
+	}
+	if parked {
+		scan.FilterExpression = aws.String("sk = :event AND #status = :failed")
+		scan.ExpressionAttributeNames = map[string]string{"#status": "status"}
+		scan.ExpressionAttributeValues[":failed"] = text(statusFailed)
+	}
+	return func(yield func(inbox.EventRecord, error) bool) {
+		pages := dynamodb.NewScanPaginator(i.DB, scan)
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield(inbox.ParkedEvent{}, unavailable(doing, err))
+				yield(inbox.EventRecord{}, unavailable(doing, err))
 				return
 			}
 			for _, fields := range page.Items {
-				var record parkedItem
-				if err = attributevalue.UnmarshalMap(fields, &record); err != nil {
+				var event eventItem
+				if err = attributevalue.UnmarshalMap(fields, &event); err != nil {
 					err = fmt.Errorf("%s: an item is damaged: %w", doing, err)
 				}
-				if !yield(record.event(), err) {
+				if !yield(event.record(), err) {
 					return
 				}
 			}
@@ -74,7 +79,7 @@ func (i Inbox) AllParked(ctx context.Context) iter.Seq2[inbox.ParkedEvent, error
 }
 
 // ApplyParked implements inbox.ParkedStore, in one round trip.
-func (i Inbox) ApplyParked(ctx context.Context, p inbox.ParkedEvent, d inbox.Delivery, force bool) (inbox.Found, bool, error) {
+func (i Inbox) ApplyParked(ctx context.Context, p inbox.EventRecord, d inbox.Delivery, force bool) (inbox.Found, bool, error) {
 	comparison := "<"
 	if force {
 		comparison = "<="
@@ -83,12 +88,12 @@ func (i Inbox) ApplyParked(ctx context.Context, p inbox.ParkedEvent, d inbox.Del
 }
 
 // RecordParked implements inbox.ParkedStore.
-func (i Inbox) RecordParked(ctx context.Context, p inbox.ParkedEvent, d inbox.Delivery) (inbox.Found, bool, error) {
+func (i Inbox) RecordParked(ctx context.Context, p inbox.EventRecord, d inbox.Delivery) (inbox.Found, bool, error) {
 	return i.write(ctx, i.parked(p, d))
 }
 
 // parked writes the record anew, after one more attempt.
-func (i Inbox) parked(p inbox.ParkedEvent, d inbox.Delivery) write {
+func (i Inbox) parked(p inbox.EventRecord, d inbox.Delivery) write {
 	put := i.put(d, p.Attempts+1)
 	put.ConditionExpression = aws.String("#status = :failed AND attempts = :before")
 	put.ExpressionAttributeNames = map[string]string{"#status": "status"}

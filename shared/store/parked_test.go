@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -229,7 +230,7 @@ func TestRetryInConflict(t *testing.T) {
 	})
 }
 
-func TestAllParked(t *testing.T) {
+func TestEvents(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		for i, status := range []g2a.EventStatus{"pending", "lost", "completed", "failed"} { // failed: after completed
 			receiver := inbox.Inbox{Store: box(e), Clock: func() time.Time { return now.Add(time.Duration(i) * time.Second) }}
@@ -237,12 +238,12 @@ func TestAllParked(t *testing.T) {
 			_, err := receiver.Receive(ctx, d.Event, []byte("body "+status))
 			must(t, err)
 		}
-		found := map[string]inbox.ParkedEvent{}
-		for event, err := range box(e).AllParked(ctx) {
+		found := map[string]inbox.EventRecord{}
+		for event, err := range box(e).Events(ctx, true) {
 			must(t, err)
 			found[event.Key] = event
 		}
-		for key, want := range map[string]inbox.ParkedEvent{
+		for key, want := range map[string]inbox.EventRecord{
 			"e1#o1#order.status_changed": {Reason: "unknown status lost", Attempts: 1, TriedAt: now.Add(time.Second), Body: []byte("body lost")},
 			"e3#o1#order.status_changed": {Reason: "status failed after completed", Attempts: 1, TriedAt: now.Add(3 * time.Second), Body: []byte("body failed")},
 		} {
@@ -254,15 +255,24 @@ func TestAllParked(t *testing.T) {
 		if len(found) != 2 {
 			t.Errorf("%d events are parked, want 2: %v", len(found), found)
 		}
+		outcomes := map[string]inbox.Outcome{}
+		for event, err := range box(e).Events(ctx, false) {
+			must(t, err)
+			outcomes[event.Key[:2]] = event.Outcome
+		}
+		want := map[string]inbox.Outcome{"e0": inbox.Processed, "e1": inbox.Parked, "e2": inbox.Processed, "e3": inbox.Parked}
+		if !maps.Equal(outcomes, want) {
+			t.Errorf("all events are %v, want %v", outcomes, want)
+		}
 	})
 }
 
-func TestAllParkedDamaged(t *testing.T) {
+func TestEventsDamaged(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		park(t, e, g2a.EventStatusChanged, "{}", 1)
 		e.Put(t, e.StateTable, text("pk", "EVENT#e2#o1#order.failed", "sk", "EVENT", "status", "failed", "attempts", "many"))
 		good, damaged := 0, 0
-		for _, err := range box(e).AllParked(ctx) {
+		for _, err := range box(e).Events(ctx, true) {
 			if err != nil {
 				damaged++
 				continue

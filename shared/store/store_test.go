@@ -136,15 +136,15 @@ func TestUnavailable(t *testing.T) {
 		}},
 		"Parked": {"reading the event", func(e *storetest.Engine) error { _, _, err := box(e).Parked(ctx, "e1"); return err }},
 		"ApplyParked": {"writing the webhook", func(e *storetest.Engine) error {
-			_, _, err := box(e).ApplyParked(ctx, inbox.ParkedEvent{}, delivery("n1", "e1", "pending"), false)
+			_, _, err := box(e).ApplyParked(ctx, inbox.EventRecord{}, delivery("n1", "e1", "pending"), false)
 			return err
 		}},
 		"RecordParked": {"writing the webhook", func(e *storetest.Engine) error {
-			_, _, err := box(e).RecordParked(ctx, inbox.ParkedEvent{}, delivery("n1", "e1", "pending"))
+			_, _, err := box(e).RecordParked(ctx, inbox.EventRecord{}, delivery("n1", "e1", "pending"))
 			return err
 		}},
-		"AllParked": {"listing the parked events", func(e *storetest.Engine) error {
-			for _, err := range box(e).AllParked(ctx) {
+		"Events": {"listing the events", func(e *storetest.Engine) error {
+			for _, err := range box(e).Events(ctx, true) {
 				return err
 			}
 			return nil
