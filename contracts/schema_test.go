@@ -1,6 +1,9 @@
 package contracts_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,7 +15,7 @@ import (
 var samples = map[string]string{
 	"price":              `4.99`,
 	"g2a-product":        product,
-	"g2a-order":          `{"order_id":"80201019921771","price":4.99,"currency":"EUR","later":1}`,
+	"g2a-order":          `{"order_id":"80201019921771","price":4.99,"currency":"EUR"}`,
 	"webhook-event":      `{"event_id":"evt_1","order_id":"42","type":"order.completed","payload":{"status":"completed"}}`,
 	"idempotency-record": `{"pk":"EVENT#e#42#order.completed","sk":"EVENT","status":"done","outcome":"processed","attempts":1,"body_sha256":"` + sha256 + `","updated_at":1764000000,"expires_at":1771776000}`,
 	"order-input":        `{"order_ref":"demo-1","product_id":"90000000334016","max_price":"5.00","currency":"EUR"}`,
@@ -25,7 +28,7 @@ const (
 	sha256  = "cf7e47aeb0b9e169b2d6602cba2cd6384e904bd655ed8f2ad92e6a631ba3ceb0"
 	machine = `{"reqprocessor":"","reqgraphics":"","reqmemory":"","reqdiskspace":"","reqsystem":"","reqother":""}`
 	product = `{"id":"1","name":"","type":"","slug":"","qty":0,"minPrice":4.99,"retail_min_price":9.25,"retailMinBasePrice":9,` +
-		`"availableToBuy":false,"thumbnail":"","smallImage":"","coverImage":"","images":[],"updated_at":"","release_date":"",` +
+		`"availableToBuy":false,"thumbnail":"","smallImage":"","coverImage":"","images":["x"],"updated_at":"","release_date":"",` +
 		`"region":"","developer":"","publisher":"","platform":"","priceLimit":{"min":null,"max":5.5},` +
 		`"requirements":{"minimal":` + machine + `,"recommended":` + machine + `},` +
 		`"restrictions":{"pegi_violence":false,"pegi_profanity":false,"pegi_discrimination":false,"pegi_drugs":false,` +
@@ -169,6 +172,91 @@ func TestDrift(t *testing.T) {
 			})
 		}
 	}
+}
+
+// open are the schemas of what G2A sends, and may add to.
+var open = map[string]bool{"g2a-product": true, "g2a-order": true, "webhook-event": true}
+
+// TestEveryFieldIsGuarded takes each field of each sample away, and then makes it
+// another type; and adds one to each object. There is no field in a sample that need
+// not be there.
+func TestEveryFieldIsGuarded(t *testing.T) {
+	for name, sample := range samples {
+		changed := map[string]bool{}
+		for change, document := range variants(t, sample) {
+			changed[change[:strings.Index(change, " ")]] = true
+			t.Run(name+", "+change, func(t *testing.T) {
+				err := contracts.Schema(name).Validate(document)
+				allowed := open[name] && strings.HasPrefix(change, "added ")
+				if (err == nil) != allowed {
+					t.Errorf("error is %v, want none: %v; the document is %s", err, allowed, document)
+				}
+			})
+		}
+		if name != "price" && len(changed) != 3 {
+			t.Errorf("%s: changes are %v, want all three", name, changed)
+		}
+	}
+}
+
+// variants gives the documents that differ in one field from a sample, by what is
+// different.
+func variants(t *testing.T, sample string) map[string][]byte {
+	t.Helper()
+	root := decode(t, sample)
+	found := map[string][]byte{}
+	note := func(change string) {
+		document, err := json.Marshal(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[change] = document
+	}
+	var walk func(place string, node any)
+	walk = func(place string, node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			node["added"] = true
+			note("added " + place + "/added")
+			delete(node, "added")
+			for name, value := range maps.Clone(node) {
+				delete(node, name)
+				note("removed " + place + "/" + name)
+				node[name] = wrongType(value)
+				note("changed " + place + "/" + name)
+				node[name] = value
+				walk(place+"/"+name, value)
+			}
+		case []any:
+			for i, value := range node {
+				node[i] = wrongType(value)
+				note(fmt.Sprintf("changed %s/%d", place, i))
+				node[i] = value
+				walk(fmt.Sprintf("%s/%d", place, i), value)
+			}
+		}
+	}
+	walk("", root)
+	return found
+}
+
+// wrongType gives a value of a type that no field has in place of this one.
+func wrongType(value any) any {
+	if _, list := value.([]any); list {
+		return map[string]any{}
+	}
+	return []any{}
+}
+
+func decode(t *testing.T, document string) any {
+	t.Helper()
+	var value any
+	decoder := json.NewDecoder(strings.NewReader(document))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
 
 func TestEverySchemaHasASample(t *testing.T) {
