@@ -89,12 +89,8 @@ func (w wireBestseller) bestseller() (Bestseller, *FieldError) {
 	if b.Categories, fault = readList("categories", w.Categories, wireCategory.category); fault != nil {
 		return Bestseller{}, fault
 	}
-	price, fault := readAmount("minPrice", w.MinPrice)
-	switch {
-	case fault != nil:
+	if b.MinPrice, fault = readOptionalPrice("minPrice", w.MinPrice); fault != nil {
 		return Bestseller{}, fault
-	case price != nil:
-		b.MinPrice = Money{Amount: *price, Currency: ProductCurrency}
 	}
 	if w.Sold != nil && *w.Sold < 0 {
 		return Bestseller{}, &FieldError{Field: "sold", Problem: "is negative"}

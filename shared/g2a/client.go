@@ -58,6 +58,9 @@ type Options struct {
 	// token remembered in memory. What is a DroppingSource is told of the tokens that
 	// G2A rejects.
 	Tokens TokenSource
+	// MinRating is the least rating of a seller whose offer CreateOrder may take; 0 is
+	// any.
+	MinRating int
 	// RateLimit is how many requests a second each of the two APIs is sent at most,
 	// evenly spread; 0 is no limit. A call waits for its turn as long as an attempt can
 	// still follow before its deadline, and is ErrThrottled otherwise.

@@ -60,6 +60,29 @@ func readPrice(field string, raw json.RawMessage, currency string) (Money, *Fiel
 	return Money{Amount: *amount, Currency: currency}, nil
 }
 
+// readOptionalPrice reads an amount of the catalogue that may be absent, and is then
+// the zero Money.
+func readOptionalPrice(field string, raw json.RawMessage) (Money, *FieldError) {
+	amount, fault := readAmount(field, raw)
+	if fault != nil || amount == nil {
+		return Money{}, fault
+	}
+	return Money{Amount: *amount, Currency: ProductCurrency}, nil
+}
+
+// readOptionalObject reads an object that may be absent. An empty one may be an empty
+// list: PHP writes it so.
+func readOptionalObject(field string, raw json.RawMessage, out any) *FieldError {
+	if absent(raw) || string(raw) == "[]" {
+		return nil
+	}
+	fault := readElement(raw, out)
+	if fault != nil {
+		fault.Field = strings.TrimSuffix(field+"."+fault.Field, ".")
+	}
+	return fault
+}
+
 // idNumberPattern is an id that G2A sends as a number.
 var idNumberPattern = regexp.MustCompile(`^[0-9]{1,20}$`)
 

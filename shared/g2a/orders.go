@@ -38,11 +38,15 @@ func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Mon
 	if fault := checkOrder(productID, maxPrice); fault != nil {
 		return Order{}, unsent(ctx, r, fault)
 	}
-	body, err := json.Marshal(map[string]any{
+	wish := map[string]any{
 		"product_id": productID,
 		"currency":   maxPrice.Currency,
 		"max_price":  json.Number(maxPrice.Amount.String()),
-	})
+	}
+	if c.options.MinRating > 0 {
+		wish["min_rating"] = c.options.MinRating
+	}
+	body, err := json.Marshal(wish)
 	if err != nil {
 		return Order{}, fmt.Errorf("writing the order: %w", err)
 	}

@@ -50,6 +50,22 @@ func TestOrderRequests(t *testing.T) {
 	}
 }
 
+func TestMinRating(t *testing.T) {
+	for rating, want := range map[int]string{
+		0:  `{"currency":"EUR","max_price":12.5,"product_id":"7"}`,
+		90: `{"currency":"EUR","max_price":12.5,"min_rating":90,"product_id":"7"}`,
+	} {
+		g2aServer := &script{replies: []reply{answer(200, goodOrder)}}
+		client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: g2aServer, MinRating: rating})
+		if err := create.make(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+		if _, body, _ := strings.Cut(g2aServer.requests()[0].dump, "\r\n\r\n"); body != want {
+			t.Errorf("with rating %d: sent %s, want %s", rating, body, want)
+		}
+	}
+}
+
 func TestOrderIDIsEscaped(t *testing.T) {
 	g2aServer := &script{replies: []reply{answer(200, goodDetails)}}
 	if _, err := newClient(g2aServer).OrderDetails(t.Context(), "a/../b?c#d"); err != nil {

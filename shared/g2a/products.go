@@ -36,12 +36,32 @@ type Product struct {
 	Quantity       int   // in stock
 	MinPrice       Money // of the cheapest offer
 	RetailMinPrice Money
+	// RetailMinBasePrice is RetailMinPrice without taxes.
+	RetailMinBasePrice Money
 	// AvailableToBuy is false on every product of the sandbox, where the products
 	// are ordered from all the same; it has a meaning only in live.
 	AvailableToBuy bool
 	// PriceLimits bound the price an offer may have, nil where there is no bound.
 	PriceLimitMin, PriceLimitMax *decimal.Decimal
 	Categories                   []Category
+
+	Thumbnail, SmallImage, CoverImage string // URLs
+	Images                            []string
+	Videos                            []Video
+	MinimalMachine                    Machine
+	RecommendedMachine                Machine
+	Restrictions                      map[string]bool // by G2A's names, such as pegi_violence
+}
+
+// Video is one of a product's videos.
+type Video struct {
+	Type string // YOUTUBE
+	URL  string // or the id that the type has
+}
+
+// Machine is what a computer needs for a product, in G2A's words.
+type Machine struct {
+	System, Processor, Graphics, Memory, DiskSpace, Other string
 }
 
 // Category is one of a product's categories. Its id is a number or a text at G2A
@@ -207,6 +227,15 @@ type wireProduct struct {
 		Max json.RawMessage `json:"max"`
 	} `json:"priceLimit"`
 	Categories []json.RawMessage `json:"categories"`
+
+	RetailMinBasePrice json.RawMessage   `json:"retailMinBasePrice"`
+	Thumbnail          string            `json:"thumbnail"`
+	SmallImage         string            `json:"smallImage"`
+	CoverImage         string            `json:"coverImage"`
+	Images             []string          `json:"images"`
+	Videos             []json.RawMessage `json:"videos"`
+	Requirements       json.RawMessage   `json:"requirements"`
+	Restrictions       json.RawMessage   `json:"restrictions"`
 }
 
 // product checks and maps.
@@ -230,12 +259,11 @@ func (w wireProduct) product() (Product, *FieldError) {
 		Developer: w.Developer, Publisher: w.Publisher, UpdatedAt: w.UpdatedAt, ReleaseDate: w.ReleaseDate,
 		Quantity: *w.Quantity, MinPrice: minPrice, AvailableToBuy: w.AvailableToBuy,
 	}
-	retail, fault := readAmount("retail_min_price", w.RetailMinPrice)
-	if fault != nil {
+	if product.RetailMinPrice, fault = readOptionalPrice("retail_min_price", w.RetailMinPrice); fault != nil {
 		return Product{}, fault
 	}
-	if retail != nil {
-		product.RetailMinPrice = Money{Amount: *retail, Currency: ProductCurrency}
+	if product.RetailMinBasePrice, fault = readOptionalPrice("retailMinBasePrice", w.RetailMinBasePrice); fault != nil {
+		return Product{}, fault
 	}
 	if product.PriceLimitMin, fault = readAmount("priceLimit.min", w.PriceLimit.Min); fault != nil {
 		return Product{}, fault
@@ -246,8 +274,48 @@ func (w wireProduct) product() (Product, *FieldError) {
 	if product.Categories, fault = readList("categories", w.Categories, wireCategory.category); fault != nil {
 		return Product{}, fault
 	}
+	if fault = w.show(&product); fault != nil {
+		return Product{}, fault
+	}
 	return product, nil
 }
+
+// show maps what a shop shows of a product.
+func (w wireProduct) show(product *Product) (fault *FieldError) {
+	product.Thumbnail, product.SmallImage, product.CoverImage, product.Images = w.Thumbnail, w.SmallImage, w.CoverImage, w.Images
+	if product.Videos, fault = readList("videos", w.Videos, wireVideo.video); fault != nil {
+		return fault
+	}
+	var requirements struct {
+		Minimal     wireMachine `json:"minimal"`
+		Recommended wireMachine `json:"recommended"`
+	}
+	if fault = readOptionalObject("requirements", w.Requirements, &requirements); fault != nil {
+		return fault
+	}
+	product.MinimalMachine, product.RecommendedMachine = requirements.Minimal.machine(), requirements.Recommended.machine()
+	return readOptionalObject("restrictions", w.Restrictions, &product.Restrictions)
+}
+
+// wireVideo is a video as G2A sends it.
+type wireVideo struct {
+	Type string `json:"type"`
+	URL  string `json:"url"`
+}
+
+func (w wireVideo) video() (Video, *FieldError) { return Video(w), nil }
+
+// wireMachine is a machine as G2A sends it.
+type wireMachine struct {
+	System    string `json:"reqsystem"`
+	Processor string `json:"reqprocessor"`
+	Graphics  string `json:"reqgraphics"`
+	Memory    string `json:"reqmemory"`
+	DiskSpace string `json:"reqdiskspace"`
+	Other     string `json:"reqother"`
+}
+
+func (w wireMachine) machine() Machine { return Machine(w) }
 
 // wireCategory is a category as G2A sends it.
 type wireCategory struct {

@@ -2,6 +2,7 @@ package g2a_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,12 +15,13 @@ import (
 // awkward is a page in the form of the sandbox's, with what is awkward in it.
 const awkward = `{"total":93,"page":2,"docs":[
  {"id":"10000000000001","name":"Pâté – Ключ 鍵 Key","type":"egoods","slug":"/pate-i1","qty":2926,"minPrice":4.9,"retail_min_price":9.25,
-  "retailMinBasePrice":9,"availableToBuy":false,"thumbnail":"","smallImage":"","coverImage":"","images":[],"updated_at":"2020-01-02 03:04:05",
+  "retailMinBasePrice":9,"availableToBuy":false,"thumbnail":"t.png","smallImage":"s.png","coverImage":"c.png","images":["a.png","b.png"],"updated_at":"2020-01-02 03:04:05",
   "release_date":"2019-01-01","region":"GLOBAL","developer":"Dev","publisher":"Pub","platform":"Steam","priceLimit":{"max":5.99,"min":4.99},
-  "restrictions":{"pegi_sex":false},"requirements":{"minimal":{"reqother":""}},"videos":[{"type":"YOUTUBE","url":"x"}],
+  "restrictions":{"pegi_sex":false,"pegi_fear":true},
+  "requirements":{"minimal":{"reqprocessor":"p","reqgraphics":"g","reqmemory":"m","reqdiskspace":"d","reqsystem":"s","reqother":"o"},"recommended":{"reqother":"r"}},"videos":[{"type":"YOUTUBE","url":"x"}],
   "categories":[{"id":189,"name":"Games"},{"id":"g-1","name":"RPG"},{"id":"","name":"?"},{"id":null,"name":"?"},{"name":"?"}]},
- {"id":"2","name":"","qty":0,"minPrice":0,"priceLimit":{"max":null,"min":null},"categories":[]},
- {"id":"3","name":"C","qty":1,"minPrice":0.1,"priceLimit":null,"retail_min_price":null,"categories":null,"slug":null,"availableToBuy":true}]}`
+ {"id":"2","name":"","qty":0,"minPrice":0,"priceLimit":{"max":null,"min":null},"categories":[],"requirements":[],"restrictions":[]},
+ {"id":"3","name":"C","qty":1,"minPrice":0.1,"priceLimit":null,"retail_min_price":null,"categories":null,"slug":null,"requirements":null,"restrictions":null,"images":null,"videos":null,"availableToBuy":true}]}`
 
 func TestProducts(t *testing.T) {
 	page, err := newClient(&script{replies: []reply{answer(200, awkward)}}).Products(t.Context(), g2a.ProductQuery{})
@@ -40,6 +42,12 @@ func TestProducts(t *testing.T) {
 		{"lower limit", p.PriceLimitMin.String(), "4.99"}, {"upper limit", p.PriceLimitMax.String(), "5.99"},
 		{"updated", p.UpdatedAt, "2020-01-02 03:04:05"}, {"released", p.ReleaseDate, "2019-01-01"}, {"region", p.Region, "GLOBAL"},
 		{"developer", p.Developer, "Dev"}, {"publisher", p.Publisher, "Pub"}, {"platform", p.Platform, "Steam"},
+		{"retail price without taxes", p.RetailMinBasePrice.String(), "9.00 EUR"},
+		{"images", fmt.Sprint(p.Thumbnail, p.SmallImage, p.CoverImage, p.Images), "t.pngs.pngc.png[a.png b.png]"},
+		{"videos", fmt.Sprint(p.Videos), "[{YOUTUBE x}]"},
+		{"minimal machine", fmt.Sprintf("%+v", p.MinimalMachine), "{System:s Processor:p Graphics:g Memory:m DiskSpace:d Other:o}"},
+		{"recommended machine", fmt.Sprintf("%+v", p.RecommendedMachine), "{System: Processor: Graphics: Memory: DiskSpace: Other:r}"},
+		{"restrictions", fmt.Sprint(p.Restrictions), "map[pegi_fear:true pegi_sex:false]"},
 		{"categories", categories, "189=Games;g-1=RPG;=?;=?;=?;"},
 		{"price of the third", page.Products[2].MinPrice.Amount.String(), "0.1"},
 	}
@@ -52,7 +60,8 @@ func TestProducts(t *testing.T) {
 		t.Errorf("quantity %d, available %v", p.Quantity, p.AvailableToBuy)
 	}
 	for _, bare := range page.Products[1:] {
-		if bare.PriceLimitMin != nil || bare.PriceLimitMax != nil || !bare.RetailMinPrice.IsZero() || len(bare.Categories) != 0 {
+		if bare.PriceLimitMin != nil || bare.PriceLimitMax != nil || !bare.RetailMinPrice.IsZero() || !bare.RetailMinBasePrice.IsZero() ||
+			len(bare.Categories) != 0 || len(bare.Restrictions) != 0 || bare.MinimalMachine != (g2a.Machine{}) || len(bare.Videos)+len(bare.Images) != 0 {
 			t.Errorf("%+v has what it was not given", bare)
 		}
 	}
@@ -87,6 +96,12 @@ func TestProductsMalformed(t *testing.T) {
 		{"retail price a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"retail_min_price":"x"}`), "field docs[0].retail_min_price is not a number"},
 		{"lower limit a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"priceLimit":{"min":"x"}}`), "field docs[0].priceLimit.min is not a number"},
 		{"upper limit negative", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"priceLimit":{"min":1,"max":-1}}`), "field docs[0].priceLimit.max is negative"},
+		{"base price negative", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"retailMinBasePrice":-1}`), "field docs[0].retailMinBasePrice is negative"},
+		{"image a number", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"images":[1]}`), "field docs[0].images is of the wrong type"},
+		{"video a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"videos":[{},"hunter2"]}`), "field docs[0].videos[1] is of the wrong type"},
+		{"requirements a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"requirements":"hunter2"}`), "field docs[0].requirements is of the wrong type"},
+		{"memory a number", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"requirements":{"minimal":{"reqmemory":8}}}`), "field docs[0].requirements.minimal.reqmemory is of the wrong type"},
+		{"restriction a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"restrictions":{"pegi_sex":"hunter2"}}`), "field docs[0].restrictions"},
 		{"category id a list", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"categories":[{"id":1},{"id":[]}]}`), "field docs[0].categories[1].id is neither"},
 	}
 	for _, test := range tests {
