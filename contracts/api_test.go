@@ -149,6 +149,7 @@ func TestRequestsToG2A(t *testing.T) {
 		"grant with two ids":        {grant("grant_type=client_credentials&client_id=a&client_id=b&client_secret=c"), `field "client_id" is there twice`},
 		"offer":                     {offer("POST", "/offers", `{"offerType":"game","productId":"1","price":5,"visibility":"all","inventory":{"size":3},"variant":{}}`), ""},
 		"offer of an unknown type":  {offer("POST", "/offers", `{"offerType":"gift","productId":"1","price":5,"visibility":"all"}`), "'/offerType'"},
+		"offer that is active":      {offer("POST", "/offers", `{"offerType":"game","productId":"1","price":5,"visibility":"all","active":true}`), "additional properties 'active'"},
 		"offer without a price":     {offer("POST", "/offers", `{"offerType":"game","productId":"1","visibility":"all"}`), "missing property 'price'"},
 		"offers with credentials":   {get("/v1/offers", credentials), "header Authorization is absent or not of the form ^Bearer"},
 		"offers, an odd page size":  {get("/v1/offers?perPage=30", bearer), `"perPage" in query`},
