@@ -63,7 +63,7 @@ func mustLoad(t *testing.T) (stack *template.Stack, d definition) {
 // TestGrammar has statelint read the definition, and copies of it with mistakes.
 func TestGrammar(t *testing.T) {
 	t.Parallel()
-	python := mustPython(t)
+	needPython(t)
 	_, d := mustLoad(t)
 	for _, test := range []struct{ name, old, new, want string }{
 		{"as it is", "", "", ""},

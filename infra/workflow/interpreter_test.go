@@ -34,55 +34,45 @@ type interpreter struct {
 	lambdas *lambdas
 }
 
-// mustInterpret gives the interpreter. Without Python, or where moto was not
-// fetched, the test is skipped; with CI=true it fails.
+// python is the one that `make moto` made, with moto and statelint.
+var python = filepath.Join(repository, ".local", "moto", "bin", "python")
+
+// needPython skips the test where there is no such Python; with CI=true it fails.
+func needPython(t testing.TB) {
+	t.Helper()
+	if _, err := os.Stat(python); err == nil {
+		return
+	}
+	missing := "moto was not fetched, run `make moto`"
+	if _, err := exec.LookPath("python3"); err != nil {
+		missing = "python3 is missing"
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal(missing)
+	}
+	t.Skipf("NOT RUN on moto and statelint: %s", missing)
+}
+
+// mustInterpret gives the interpreter, which ends with the process, however that ends.
 func mustInterpret(t testing.TB) *interpreter {
 	t.Helper()
-	python := mustPython(t)
-	i, err := started(python)
+	needPython(t)
+	i, err := started()
 	if err != nil {
 		t.Fatalf("moto: %v", err)
 	}
 	return i
 }
 
-// mustPython gives the Python that has moto and statelint.
-func mustPython(t testing.TB) string {
-	t.Helper()
-	python := filepath.Join(repository, ".local", "moto", "bin", "python")
-	if _, err := os.Stat(python); err != nil {
-		missing := "moto was not fetched, run `make moto`"
-		if _, err := exec.LookPath("python3"); err != nil {
-			missing = "python3 is missing"
+var started = sync.OnceValues(func() (*interpreter, error) {
+	// Another process may take the free port before moto does: then once more.
+	for try := 1; ; try++ {
+		i, err := start()
+		if err == nil || try == 3 {
+			return i, err
 		}
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
-		}
-		t.Skipf("NOT RUN: the workflow as executed by moto: %s", missing)
 	}
-	return python
-}
-
-var startOnce sync.Once
-
-// started starts the interpreter when it is first wanted. It ends with the process,
-// however that ends.
-func started(python string) (*interpreter, error) {
-	startOnce.Do(func() {
-		// Another process may take the free port before moto does: then once more.
-		for range 3 {
-			if theInterpreter, errStarting = start(python); errStarting == nil {
-				return
-			}
-		}
-	})
-	return theInterpreter, errStarting
-}
-
-var (
-	theInterpreter *interpreter
-	errStarting    error
-)
+})
 
 // keeper runs a program until its own standard input ends, which is when the
 // process that started it is gone, killed or not.
@@ -96,7 +86,8 @@ wait $server`
 // readyWithin bounds the start of moto on a machine that is busy with other tests.
 const readyWithin = 90 * time.Second
 
-func start(python string) (*interpreter, error) {
+// start starts moto and waits until it is ready.
+func start() (*interpreter, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err

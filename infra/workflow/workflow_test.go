@@ -100,6 +100,9 @@ func TestWebhookIsSooner(t *testing.T) {
 		answer = s.invoke(`{"order_ref":"told"}`)
 		return !strings.Contains(answer, "OrderBusy") // the workflow calls now and then
 	})
+	if !strings.Contains(answer, `"fulfilled"`) {
+		t.Fatalf("the stream's call found %s", answer)
+	}
 	o := e.fulfilled()
 	if canonical(t, []byte(answer)) != canonical(t, []byte(o.output)) {
 		t.Errorf("the stream's call found %s, the workflow %s", answer, o.output)
