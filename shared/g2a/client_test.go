@@ -483,25 +483,27 @@ func TestRateLimit(t *testing.T) {
 		{"one a second", 1, 4, 2 * time.Second, 3 * time.Second},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				g2aServer := &script{replies: []reply{answer(200, goodDetails)}}
-				client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: g2aServer, RateLimit: test.limit})
-				started := time.Now()
-				var wg sync.WaitGroup
-				for range test.calls {
-					wg.Go(func() {
-						if err := details.make(t.Context(), client); err != nil {
-							t.Error(err)
-						}
-					})
-				}
-				wg.Wait()
-				if took := time.Since(started); took < test.least || took > test.most {
-					t.Errorf("%d calls took %v, want from %v to %v", test.calls, took, test.least, test.most)
-				}
+		for _, call := range []call{details, offer} { // one of either API
+			t.Run(test.name+"/"+call.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					g2aServer := &script{replies: []reply{answer(200, call.good)}}
+					client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: g2aServer, RateLimit: test.limit})
+					started := time.Now()
+					var wg sync.WaitGroup
+					for range test.calls {
+						wg.Go(func() {
+							if err := call.make(t.Context(), client); err != nil {
+								t.Error(err)
+							}
+						})
+					}
+					wg.Wait()
+					if took := time.Since(started); took < test.least || took > test.most {
+						t.Errorf("%d calls took %v, want from %v to %v", test.calls, took, test.least, test.most)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

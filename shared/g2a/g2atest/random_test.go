@@ -50,16 +50,17 @@ var randomText = rapid.OneOf(
 // randomPrice is a price as G2A writes them, with its zeros.
 var randomPrice = rapid.StringMatching(`(0|[1-9][0-9]{0,11})(\.[0-9]{1,2})?`)
 
-// randomProduct is a product in G2A's format. Its texts are as a JSON reader reads
-// them.
+// randomProduct is a product in G2A's format, as the client should read it: its
+// texts are as a JSON reader reads them, its prices as their digits.
 type randomProduct struct {
-	ID, Name, Slug, Type, Platform, Region, Developer, Publisher string
-	UpdatedAt, ReleaseDate                                       string
-	Quantity                                                     int
-	MinPrice, RetailMinPrice, PriceLimitMin, PriceLimitMax       string // digits, "" is null
-	Available, KeyIsFile                                         bool
-	Categories                                                   []any // ids: numbers and texts
+	g2a.Product
+	prices
+	categoryIDs []any // numbers and texts
+	keyIsFile   bool
 }
+
+// prices are digits; "" is null.
+type prices struct{ min, retailMin, retailMinBase, limitMin, limitMax string }
 
 func drawProduct(t *rapid.T, id string) randomProduct {
 	text := func(label string) string {
@@ -73,24 +74,48 @@ func drawProduct(t *rapid.T, id string) randomProduct {
 		}
 		return read
 	}
+	machine := func(label string) g2a.Machine {
+		return g2a.Machine{
+			System: text(label + " system"), Processor: text(label + " processor"), Graphics: text(label + " graphics"),
+			Memory: text(label + " memory"), DiskSpace: text(label + " disk space"), Other: text(label + " other"),
+		}
+	}
 	limit := func(label string) string { return rapid.OneOf(rapid.Just(""), randomPrice).Draw(t, label) }
 	p := randomProduct{
-		ID: id, Name: text("name"), Slug: text("slug"), Type: text("type"), Platform: text("platform"), Region: text("region"),
-		Developer: text("developer"), Publisher: text("publisher"), ReleaseDate: text("release date"),
-		Quantity: rapid.OneOf(rapid.IntRange(0, 2), rapid.IntRange(0, 1<<40)).Draw(t, "quantity"),
-		MinPrice: randomPrice.Draw(t, "minPrice"), RetailMinPrice: randomPrice.Draw(t, "retail_min_price"),
-		PriceLimitMin: limit("priceLimit.min"), PriceLimitMax: limit("priceLimit.max"),
-		Available: rapid.Bool().Draw(t, "available"), KeyIsFile: rapid.Bool().Draw(t, "key is a file"),
-		Categories: rapid.SliceOfN(rapid.OneOf(
+		Product: g2a.Product{
+			ID: id, Name: text("name"), Slug: text("slug"), Type: text("type"), Platform: text("platform"), Region: text("region"),
+			Developer: text("developer"), Publisher: text("publisher"), ReleaseDate: text("release date"),
+			Quantity:       rapid.OneOf(rapid.IntRange(0, 2), rapid.IntRange(0, 1<<40)).Draw(t, "quantity"),
+			AvailableToBuy: rapid.Bool().Draw(t, "available"),
+			Thumbnail:      text("thumbnail"), SmallImage: text("small image"), CoverImage: text("cover image"),
+			Images: []string{}, Videos: []g2a.Video{}, Categories: []g2a.Category{}, Restrictions: map[string]bool{},
+			MinimalMachine: machine("minimal"), RecommendedMachine: machine("recommended"),
+		},
+		prices: prices{
+			min: randomPrice.Draw(t, "minPrice"), retailMin: randomPrice.Draw(t, "retail_min_price"), retailMinBase: randomPrice.Draw(t, "retailMinBasePrice"),
+			limitMin: limit("priceLimit.min"), limitMax: limit("priceLimit.max"),
+		},
+		categoryIDs: rapid.SliceOfN(rapid.OneOf(
 			rapid.Map(rapid.IntRange(0, 1<<40), func(n int) any { return n }),
 			rapid.Map(rapid.StringMatching(`[a-z0-9é "]{0,5}`), func(s string) any { return s }),
 		), 0, 3).Draw(t, "categories"),
+		keyIsFile: rapid.Bool().Draw(t, "key is a file"),
 	}
 	if rapid.Bool().Draw(t, "has update time") {
 		p.UpdatedAt = time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "update time"), 0).UTC().Format(time.DateTime)
 	}
-	if p.KeyIsFile {
-		p.Categories = append(p.Categories, "key-file")
+	if p.keyIsFile {
+		p.categoryIDs = append(p.categoryIDs, "key-file")
+	}
+	for _, id := range p.categoryIDs {
+		p.Categories = append(p.Categories, g2a.Category{ID: fmt.Sprint(id), Name: text("category")})
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "images and videos") {
+		p.Images = append(p.Images, text("image"))
+		p.Videos = append(p.Videos, g2a.Video{Type: text("video"), URL: text("URL")})
+	}
+	for _, name := range []string{"violence", "profanity", "discrimination", "drugs", "fear", "gambling", "online", "sex"} {
+		p.Restrictions["pegi_"+name] = rapid.Bool().Draw(t, name)
 	}
 	return p
 }
@@ -103,56 +128,45 @@ func (p randomProduct) document() map[string]any {
 		}
 		return json.Number(digits)
 	}
-	machine := map[string]any{"reqprocessor": p.Name, "reqgraphics": "", "reqmemory": "", "reqdiskspace": "", "reqsystem": "", "reqother": ""}
-	categories := []any{}
-	for _, id := range p.Categories {
-		categories = append(categories, map[string]any{"id": id, "name": p.Type})
+	machine := func(m g2a.Machine) map[string]any {
+		return map[string]any{
+			"reqprocessor": m.Processor, "reqgraphics": m.Graphics, "reqmemory": m.Memory, "reqdiskspace": m.DiskSpace,
+			"reqsystem": m.System, "reqother": m.Other,
+		}
+	}
+	categories, videos := []any{}, []any{}
+	for i, category := range p.Categories {
+		categories = append(categories, map[string]any{"id": p.categoryIDs[i], "name": category.Name})
+	}
+	for _, video := range p.Videos {
+		videos = append(videos, map[string]any{"type": video.Type, "url": video.URL})
 	}
 	return map[string]any{
-		"id": p.ID, "name": p.Name, "type": p.Type, "slug": p.Slug, "qty": p.Quantity, "minPrice": number(p.MinPrice),
-		"retail_min_price": number(p.RetailMinPrice), "retailMinBasePrice": number(p.RetailMinPrice), "availableToBuy": p.Available,
-		"thumbnail": p.Slug, "smallImage": "", "coverImage": "", "images": []string{p.Slug}, "updated_at": p.UpdatedAt,
-		"release_date": p.ReleaseDate, "region": p.Region, "developer": p.Developer, "publisher": p.Publisher, "platform": p.Platform,
-		"priceLimit":   map[string]any{"min": number(p.PriceLimitMin), "max": number(p.PriceLimitMax)},
-		"requirements": map[string]any{"minimal": machine, "recommended": machine},
-		"restrictions": map[string]any{
-			"pegi_violence": p.Available, "pegi_profanity": false, "pegi_discrimination": false, "pegi_drugs": false,
-			"pegi_fear": false, "pegi_gambling": false, "pegi_online": false, "pegi_sex": false,
-		},
-		"videos": []any{map[string]any{"type": "YOUTUBE", "url": p.Slug}}, "categories": categories,
+		"id": p.ID, "name": p.Name, "type": p.Type, "slug": p.Slug, "qty": p.Quantity, "minPrice": number(p.min),
+		"retail_min_price": number(p.retailMin), "retailMinBasePrice": number(p.retailMinBase), "availableToBuy": p.AvailableToBuy,
+		"thumbnail": p.Thumbnail, "smallImage": p.SmallImage, "coverImage": p.CoverImage, "images": p.Images,
+		"updated_at": p.UpdatedAt, "release_date": p.ReleaseDate, "region": p.Region, "developer": p.Developer,
+		"publisher": p.Publisher, "platform": p.Platform,
+		"priceLimit":   map[string]any{"min": number(p.limitMin), "max": number(p.limitMax)},
+		"requirements": map[string]any{"minimal": machine(p.MinimalMachine), "recommended": machine(p.RecommendedMachine)},
+		"restrictions": p.Restrictions, "videos": videos, "categories": categories,
 		"something_new": map[string]any{"minPrice": "x"}, // which is nobody's business
 	}
 }
 
-// read is the product as the client should read it, prices as their digits.
-func (p randomProduct) read() readProduct {
-	r := readProduct{
-		Product: g2a.Product{
-			ID: p.ID, Name: p.Name, Slug: p.Slug, Type: p.Type, Platform: p.Platform, Region: p.Region, Developer: p.Developer,
-			Publisher: p.Publisher, UpdatedAt: p.UpdatedAt, ReleaseDate: p.ReleaseDate, Quantity: p.Quantity, AvailableToBuy: p.Available, Categories: []g2a.Category{},
-		},
-		prices: [4]string{p.MinPrice + " EUR", p.RetailMinPrice + " EUR", p.PriceLimitMin, p.PriceLimitMax},
+// takePrices takes a product's prices out of it. All of them are EUR.
+func takePrices(p g2a.Product) (g2a.Product, prices, error) {
+	for _, price := range []g2a.Money{p.MinPrice, p.RetailMinPrice, p.RetailMinBasePrice} {
+		if price.Currency != "EUR" {
+			return p, prices{}, fmt.Errorf("price %s is not in EUR", price)
+		}
 	}
-	for _, id := range p.Categories {
-		r.Categories = append(r.Categories, g2a.Category{ID: fmt.Sprint(id), Name: p.Type})
+	taken := prices{
+		min: digits(&p.MinPrice.Amount), retailMin: digits(&p.RetailMinPrice.Amount), retailMinBase: digits(&p.RetailMinBasePrice.Amount),
+		limitMin: digits(p.PriceLimitMin), limitMax: digits(p.PriceLimitMax),
 	}
-	return r
-}
-
-// readProduct is a client's product with its prices taken out.
-type readProduct struct {
-	g2a.Product
-	prices [4]string
-}
-
-func fromClient(p g2a.Product) readProduct {
-	r := readProduct{Product: p, prices: [4]string{
-		digits(&p.MinPrice.Amount) + " " + p.MinPrice.Currency, digits(&p.RetailMinPrice.Amount) + " " + p.RetailMinPrice.Currency,
-		digits(p.PriceLimitMin), digits(p.PriceLimitMax),
-	}}
-	r.MinPrice, r.RetailMinPrice, r.PriceLimitMin, r.PriceLimitMax = g2a.Money{}, g2a.Money{}, nil, nil
-	r.Categories = append([]g2a.Category{}, p.Categories...) // none is none, nil or not
-	return r
+	p.MinPrice, p.RetailMinPrice, p.RetailMinBasePrice, p.PriceLimitMin, p.PriceLimitMax = g2a.Money{}, g2a.Money{}, g2a.Money{}, nil, nil
+	return p, taken, nil
 }
 
 // digits writes an amount with the zeros it was read with.
@@ -190,7 +204,7 @@ func TestRandomCatalogueIsReadAsItIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		simulator, products := drawSimulator(t, 45)
 		c := inMemory(simulator, func(err error) { t.Error(err) })
-		var got []readProduct
+		var got []g2a.Product
 		for page := 1; ; page++ {
 			part, err := c.Products(t.Context(), g2a.ProductQuery{Page: page, IncludeOutOfStock: true})
 			if err != nil {
@@ -202,16 +216,15 @@ func TestRandomCatalogueIsReadAsItIs(t *testing.T) {
 			if len(part.Products) == 0 {
 				break
 			}
-			for _, product := range part.Products {
-				got = append(got, fromClient(product))
-			}
+			got = append(got, part.Products...)
 		}
 		if len(got) != len(products) {
 			t.Fatalf("%d products are read, want %d", len(got), len(products))
 		}
-		for i, p := range products {
-			if want := p.read(); !reflect.DeepEqual(got[i], want) {
-				t.Fatalf("product is read as\n%+v\nwant\n%+v", got[i], want)
+		for i, want := range products {
+			product, prices, err := takePrices(got[i])
+			if err != nil || prices != want.prices || !reflect.DeepEqual(product, want.Product) {
+				t.Fatalf("product is read as\n%+v %+v (%v)\nwant\n%+v %+v", product, prices, err, want.Product, want.prices)
 			}
 		}
 	})
@@ -229,7 +242,7 @@ func TestRandomOrdersAreReadAsTheyAre(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "orders") {
 			i := rapid.IntRange(0, len(products)-1).Draw(t, "product")
-			price := decimal.RequireFromString(products[i].MinPrice)
+			price := decimal.RequireFromString(products[i].min)
 			limit := price.Add(decimal.New(rapid.Int64Range(-1, 1).Draw(t, "cents above the price"), -2))
 			if limit.IsNegative() || len(limit.StringFixed(0)) > 12 {
 				limit = price
@@ -245,7 +258,7 @@ func TestRandomOrdersAreReadAsTheyAre(t *testing.T) {
 				t.Fatal(err)
 			}
 			left[i]--
-			wantPrice(t, order.Price, products[i].MinPrice)
+			wantPrice(t, order.Price, products[i].min)
 			affordable := charged.Add(price).LessThanOrEqual(wallet)
 			_, err = c.PayOrder(t.Context(), order.ID)
 			switch {
@@ -258,14 +271,14 @@ func TestRandomOrdersAreReadAsTheyAre(t *testing.T) {
 			if err != nil || (details.Status == g2a.OrderComplete) != affordable {
 				t.Fatalf("details are %+v (%v), want complete: %v", details, err, affordable)
 			}
-			wantPrice(t, details.Price, products[i].MinPrice)
+			wantPrice(t, details.Price, products[i].min)
 			if !affordable {
 				continue
 			}
 			charged = charged.Add(price)
 			key, err := c.OrderKey(t.Context(), order.ID)
-			if err != nil || key.IsFile != products[i].KeyIsFile || key.Value.IsZero() {
-				t.Fatalf("key: %v, file %v, want file %v", err, key.IsFile, products[i].KeyIsFile)
+			if err != nil || key.IsFile != products[i].keyIsFile || key.Value.IsZero() {
+				t.Fatalf("key: %v, file %v, want file %v", err, key.IsFile, products[i].keyIsFile)
 			}
 		}
 		stats := simulator.Stats()
@@ -293,9 +306,20 @@ func FuzzCatalogue(f *testing.F) {
 	f.Add([]byte(`{"total":0,"page":1,"docs":[]}`))
 	f.Add([]byte(`{"total":0,"page":1,"docs":[{}]}`))
 	f.Add([]byte(`[]`))
+	pegi := map[string]bool{}
+	for _, name := range []string{"violence", "profanity", "discrimination", "drugs", "fear", "gambling", "online", "sex"} {
+		pegi["pegi_"+name] = false
+	}
 	for _, p := range []randomProduct{
-		{ID: "1", MinPrice: "4.99", RetailMinPrice: "5", Categories: []any{1, "key-file"}},
-		{ID: "2", Quantity: 3, MinPrice: "0.10", RetailMinPrice: "0", PriceLimitMin: "1", UpdatedAt: "2024-01-31 18:30:00", Name: "é\"\\"},
+		{
+			Product:     g2a.Product{ID: "1", Images: []string{}, Restrictions: pegi, Categories: []g2a.Category{{Name: "Games"}, {Name: "Keys"}}},
+			prices:      prices{min: "4.99", retailMin: "5", retailMinBase: "5"},
+			categoryIDs: []any{1, "key-file"},
+		},
+		{
+			Product: g2a.Product{ID: "2", Name: "é\"\\", Quantity: 3, Images: []string{"x"}, Restrictions: pegi, UpdatedAt: "2024-01-31 18:30:00"},
+			prices:  prices{min: "0.10", retailMin: "0", retailMinBase: "0.0", limitMin: "1"},
+		},
 	} {
 		doc, err := json.Marshal(map[string]any{"total": 1, "page": 1, "docs": []any{p.document()}})
 		if err != nil {
