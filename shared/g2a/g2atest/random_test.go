@@ -50,6 +50,11 @@ var randomText = rapid.OneOf(
 // randomPrice is a price as G2A writes them, with its zeros.
 var randomPrice = rapid.StringMatching(`(0|[1-9][0-9]{0,11})(\.[0-9]{1,2})?`)
 
+// restrictions are the names that G2A has for them.
+var restrictions = []string{
+	"pegi_violence", "pegi_profanity", "pegi_discrimination", "pegi_drugs", "pegi_fear", "pegi_gambling", "pegi_online", "pegi_sex",
+}
+
 // randomProduct is a product in G2A's format, as the client should read it: its
 // texts are as a JSON reader reads them, its prices as their digits.
 type randomProduct struct {
@@ -114,8 +119,8 @@ func drawProduct(t *rapid.T, id string) randomProduct {
 		p.Images = append(p.Images, text("image"))
 		p.Videos = append(p.Videos, g2a.Video{Type: text("video"), URL: text("URL")})
 	}
-	for _, name := range []string{"violence", "profanity", "discrimination", "drugs", "fear", "gambling", "online", "sex"} {
-		p.Restrictions["pegi_"+name] = rapid.Bool().Draw(t, name)
+	for _, name := range restrictions {
+		p.Restrictions[name] = rapid.Bool().Draw(t, name)
 	}
 	return p
 }
@@ -307,8 +312,8 @@ func FuzzCatalogue(f *testing.F) {
 	f.Add([]byte(`{"total":0,"page":1,"docs":[{}]}`))
 	f.Add([]byte(`[]`))
 	pegi := map[string]bool{}
-	for _, name := range []string{"violence", "profanity", "discrimination", "drugs", "fear", "gambling", "online", "sex"} {
-		pegi["pegi_"+name] = false
+	for _, name := range restrictions {
+		pegi[name] = false
 	}
 	for _, p := range []randomProduct{
 		{
@@ -326,6 +331,9 @@ func FuzzCatalogue(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(doc)
+		if _, err := g2atest.New(g2atest.Options{Credentials: testCredentials, Catalogue: doc}); err != nil {
+			f.Fatalf("the seed is not a catalogue, so that nothing is tried with it: %v", err)
+		}
 		// What the simulator must not read in one way and the client in another.
 		for old, twice := range map[string]string{
 			`"qty":`: `"QTY":"1","qty":`, `"priceLimit":`: `"PriceLimit":5,"priceLimit":`, `"id":`: `"id":-0,"was":`,
