@@ -54,8 +54,18 @@ build-WebhookFunction build-OrderFunction build-TokenRefreshFunction build-Healt
 # Every test: the packages', and the binaries' through the local cloud, on the
 # embedded DynamoDB and on the real engine.
 .PHONY: test
-test: build dynamodb-local
-	go test -race ./...
+test: build dynamodb-local moto
+	go test -race $$(go list ./... | grep -v -E '$(PROOFS)')
+	go test -race -v -p 1 $$(go list ./... | grep -E '$(PROOFS)')
+
+# The promises proven from outside: on real binaries, which are killed, with real
+# engines, which are stopped. They print what they counted.
+PROOFS := infra/(crashtest|stormtest|workflow|tokentest)$$
+
+# The same at full size: hours.
+.PHONY: soak
+soak: build dynamodb-local moto
+	CRASHTEST_ORDERS=100000 go test -race -v -timeout 24h ./infra/crashtest
 
 # Fetches DynamoDB Local, which needs Java. Without it the tests on it are left out;
 # in CI that is a failure.
@@ -63,6 +73,14 @@ test: build dynamodb-local
 dynamodb-local:
 	@infra/dynamodb-local/fetch || { \
 		echo 'NOT RUN: the tests on DynamoDB Local, the real engine; those on the embedded one are' >&2; \
+		[ "$(CI)" != true ]; }
+
+# Fetches moto, which executes the workflow, and needs Python. Without it the tests on
+# it are left out; in CI that is a failure.
+.PHONY: moto
+moto:
+	@infra/workflow/fetch || { \
+		echo "NOT RUN: the tests of the order workflow, which moto's interpreter executes" >&2; \
 		[ "$(CI)" != true ]; }
 
 .PHONY: lint

@@ -44,6 +44,7 @@ func (e apiError) Error() string { return e.code + ": " + e.message }
 func answerError(w http.ResponseWriter, e apiError) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-ErrorType", e.code)
+	w.Header().Set("X-Amzn-Requestid", newRequestID())
 	w.WriteHeader(e.status)
 	body := map[string]string{"Type": e.origin, "Message": e.message}
 	if e.code == "TooManyRequestsException" {
