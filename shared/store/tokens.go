@@ -126,9 +126,6 @@ func (t Tokens) ReleaseToken(ctx context.Context, fingerprint, owner string) err
 // DropToken implements g2a.TokenStore. The text is emptied, not removed: the version
 // goes on counting, and a lease goes on.
 func (t Tokens) DropToken(ctx context.Context, fingerprint string, token g2a.Token) error {
-	if token.Access.IsZero() {
-		return nil
-	}
 	_, err := t.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.Table, Key: t.key(fingerprint),
 		UpdateExpression:          aws.String("SET access_token = :none"),
