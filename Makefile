@@ -85,7 +85,7 @@ moto:
 
 .PHONY: lint
 lint: go
-	@unformatted=$$(gofmt -l functions shared infra); [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w): $$unformatted" >&2; exit 1; }
+	@unformatted=$$(gofmt -l functions shared infra contracts); [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w): $$unformatted" >&2; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
