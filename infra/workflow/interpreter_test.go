@@ -2,10 +2,7 @@ package workflow_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -17,13 +14,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/template"
+	"github.com/g2a-lambda/g2a-lambda/shared/servertest"
 )
 
 // interpreter is a moto that executes state machines, shared by all tests of the
@@ -65,102 +62,40 @@ func mustInterpret(t testing.TB) *interpreter {
 }
 
 var started = sync.OnceValues(func() (*interpreter, error) {
-	// Another process may take the free port before moto does: then once more.
-	for try := 1; ; try++ {
-		i, err := start()
-		if err == nil || try == 3 {
-			return i, err
-		}
-	}
-})
-
-// keeper runs a program until its own standard input ends, which is when the
-// process that started it is gone, killed or not.
-const keeper = `
-"$@" </dev/null &
-server=$!
-exec 3<&0
-{ cat <&3 >/dev/null; kill -9 $server; } 2>/dev/null &
-wait $server`
-
-// readyWithin bounds the start of moto on a machine that is busy with other tests.
-const readyWithin = 90 * time.Second
-
-// start starts moto and waits until it is ready.
-func start() (*interpreter, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	said, err := os.CreateTemp("", "moto-*.log")
-	if err != nil {
-		return nil, err
-	}
-	defer said.Close()
-	defer os.Remove(said.Name())
 	calls := &lambdas{at: map[string]*url.URL{}, answered: map[string]map[int]int{}}
 	lambda := httptest.NewServer(calls) // ends with the process, as moto does
 	_, lambdaPort, _ := strings.Cut(lambda.Listener.Addr().String(), ":")
-
-	cmd := exec.Command("/bin/sh", "-c", keeper, "keeper", python, "-m", "moto.server", "-H", "127.0.0.1", "-p", strconv.Itoa(port)) // #nosec G204 -- our own Python
-	// Nothing else of this environment: neither somebody's AWS profile nor a proxy.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "MOTO_PORT=" + lambdaPort}
-	cmd.Stdout, cmd.Stderr = said, said
-	input, err := cmd.StdinPipe()
+	endpoint, err := servertest.Start(servertest.Program{
+		Command: func(port int) []string {
+			return []string{python, "-m", "moto.server", "-H", "127.0.0.1", "-p", strconv.Itoa(port)}
+		},
+		// Nothing else of this environment: neither somebody's AWS profile nor a proxy.
+		Environment: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "MOTO_PORT=" + lambdaPort},
+		Ready:       configure,
+	})
 	if err != nil {
 		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting it: %w", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	endpoint := "http://127.0.0.1:" + strconv.Itoa(port)
-	if err := configure(endpoint, ended); err != nil {
-		_ = input.Close()
-		words, _ := os.ReadFile(said.Name())
-		return nil, fmt.Errorf("%w; it said: %s", err, words)
 	}
 	return &interpreter{states: sfn.New(sfn.Options{
 		Region: template.Region, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	}), lambdas: calls}, nil
-}
+})
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// configure has moto execute state machines, which by itself it does not.
+func configure(ctx context.Context, endpoint string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/moto-api/config", strings.NewReader(`{"stepfunctions":{"execute_state_machine":true}}`))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// configure waits until moto answers, and has it execute state machines, which by
-// itself it does not.
-func configure(endpoint string, ended <-chan error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
-	defer cancel()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/moto-api/config", strings.NewReader(`{"stepfunctions":{"execute_state_machine":true}}`))
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err == nil {
-			_ = response.Body.Close()
-			if response.StatusCode >= http.StatusBadRequest {
-				return fmt.Errorf("it refuses to execute state machines: %s", response.Status)
-			}
-			return nil
-		}
-		select {
-		case end := <-ended:
-			return fmt.Errorf("it ended: %w", errors.Join(end, io.ErrUnexpectedEOF))
-		case <-ctx.Done():
-			return fmt.Errorf("not ready within %s: %w", readyWithin, err)
-		case <-time.After(50 * time.Millisecond):
-		}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
 	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("it refuses to execute state machines: %s", response.Status)
+	}
+	return nil
 }
 
 // lambdas is the Invoke API of all local clouds. Each one is an AWS account of its
