@@ -20,6 +20,7 @@ var samples = map[string]string{
 	"idempotency-record": `{"pk":"EVENT#e#42#order.completed","sk":"EVENT","status":"done","outcome":"processed","attempts":1,"body_sha256":"` + sha256 + `","updated_at":1764000000,"expires_at":1771776000}`,
 	"order-input":        `{"order_ref":"demo-1","product_id":"90000000334016","max_price":"5.00","currency":"EUR"}`,
 	"order-output":       `{"order_ref":"demo-1","status":"fulfilled","g2a_order_id":"42","price":"4.99","currency":"EUR"}`,
+	"order-updated":      `{"g2a_order_id":"80201019921771","order_ref":"demo-1","status":"completed"}`,
 	"token-output":       `{"version":1,"token_expires_at":1764003600,"ttl_seconds":3599}`,
 	"health-report":      `{"status":"ok","checked_at":1764000000,"dependencies":{"token":{"status":"ok","latency_ms":3},"store":{"status":"ok","latency_ms":0}},"token_ttl_seconds":3599}`,
 }
@@ -139,6 +140,13 @@ func TestDrift(t *testing.T) {
 			"waiting, with a reason":     {`"status":"fulfilled"`, `"status":"waiting","wait_seconds":60,"reason":"insufficient_funds"`, ""},
 			"failed before the price":    {`"status":"fulfilled","g2a_order_id":"42","price":"4.99","currency":"EUR"`, `"status":"failed","reason":"out_of_stock"`, ""},
 			"fulfilled without an order": {`"g2a_order_id":"42",`, ``, "missing property 'g2a_order_id'"},
+		},
+		"order-updated": {
+			"the key":           {`"status"`, `"product_key":"x","status"`, "additional properties 'product_key'"},
+			"no reference":      {`"order_ref":"demo-1",`, ``, "missing property 'order_ref'"},
+			"unknown status":    {`"completed"`, `"lost"`, "'/status'"},
+			"the key's prefix":  {`"8020`, `"G2A#8020`, "'/g2a_order_id'"},
+			"status is missing": {`,"status":"completed"`, ``, "missing property 'status'"},
 		},
 		"token-output": {
 			"the token":       {`"version"`, `"access_token":"x","version"`, "additional properties 'access_token'"},

@@ -17,7 +17,7 @@ func up(ctx context.Context, s settings, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	options.Schedules = true
+	options.Schedules, options.Streams = true, true
 	options.Log = log.New(out, "", 0)
 	if s.deprecated {
 		options.Log.Print("G2A_API_SECRET is deprecated: name it G2A_API_HASH")

@@ -106,12 +106,13 @@ func (i Inbox) put(d inbox.Delivery, attempts int) *types.Put {
 func (i Inbox) status(d inbox.Delivery, comparison string) write {
 	return write{ofStatus, types.TransactWriteItem{Update: &types.Update{
 		TableName: &i.OrdersTable, Key: statusKey(d.Event.OrderID),
-		UpdateExpression: aws.String("SET #status = :status, #rank = :rank, last_event_id = :event, updated_at = :now " +
+		// The id stands in the key, too: what reads the table's stream cannot cut it out.
+		UpdateExpression: aws.String("SET #status = :status, #rank = :rank, g2a_order_id = :id, last_event_id = :event, updated_at = :now " +
 			"ADD applied_events :one"),
 		ConditionExpression:      aws.String("attribute_not_exists(#rank) OR #rank " + comparison + " :rank"),
 		ExpressionAttributeNames: map[string]string{"#status": "status", "#rank": "rank"},
 		ExpressionAttributeValues: values{
-			":status": text(string(d.Event.Status)), ":rank": number(int64(d.Rank)),
+			":status": text(string(d.Event.Status)), ":rank": number(int64(d.Rank)), ":id": text(d.Event.OrderID),
 			":event": text(d.Event.ID), ":now": seconds(d.ReceivedAt), ":one": number(1),
 		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,

@@ -57,7 +57,8 @@ func parkedItem() attributes {
 
 func statusItem(status, event string, applied int) attributes {
 	return attributes{
-		"status": "S " + status, "rank": fmt.Sprintf("N %d", rank[g2a.EventStatus(status)]),
+		"g2a_order_id": "S o1",
+		"status":       "S " + status, "rank": fmt.Sprintf("N %d", rank[g2a.EventStatus(status)]),
 		"last_event_id": "S " + event, "applied_events": fmt.Sprintf("N %d", applied), "updated_at": at(0),
 	}
 }
@@ -199,7 +200,9 @@ func TestInboxOtherOrder(t *testing.T) {
 				t.Errorf("order %s: applied %t, %v", d.Event.OrderID, applied, err)
 			}
 		}
-		wantItem(t, e, e.OrdersTable, "G2A#o2", "STATUS", statusItem("processing", "e1", 1))
+		want := statusItem("processing", "e1", 1)
+		want["g2a_order_id"] = "S o2"
+		wantItem(t, e, e.OrdersTable, "G2A#o2", "STATUS", want)
 	})
 }
 

@@ -49,6 +49,9 @@ type Options struct {
 	Concurrency int
 	// Schedules has the functions called on their schedules.
 	Schedules bool
+	// Streams carries what happens in the tables through the template's pipes and rules
+	// to the functions, where the engine has streams: DynamoDB Local has.
+	Streams bool
 	// Log gets a line for each thing that comes up and for each instance that dies;
 	// nil is no log.
 	Log *log.Logger
@@ -111,7 +114,7 @@ func (c *Cloud) start(ctx context.Context) error {
 	if err := errors.Join(c.checkBinaries(), c.listen()); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{c.startDynamoDB, c.startSecrets, c.startG2A, c.startFunctions, c.startHTTP, c.startSchedules, c.allAnswer, c.writeEnvironment} {
+	for _, step := range []func(context.Context) error{c.startDynamoDB, c.startSecrets, c.startG2A, c.startFunctions, c.startHTTP, c.startSchedules, c.startStreams, c.allAnswer, c.writeEnvironment} {
 		if err := step(ctx); err != nil {
 			return err
 		}

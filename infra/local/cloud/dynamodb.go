@@ -74,12 +74,12 @@ func (c *Cloud) DynamoDB() *dynamodb.Client {
 }
 
 // createTable makes a table, or takes the one that is there if its keys are the
-// same. Time to live, streams and recovery are left out: the engine in memory has
-// none of them, and no function depends on them.
+// same. Time to live and recovery are left out: no function depends on them. The engine
+// in memory has no streams, and leaves that out itself.
 func createTable(ctx context.Context, db *dynamodb.Client, t template.Table) error {
 	ctx, cancel := context.WithTimeout(ctx, tableTimeout)
 	defer cancel()
-	in := &dynamodb.CreateTableInput{TableName: &t.Name, BillingMode: types.BillingModePayPerRequest}
+	in := &dynamodb.CreateTableInput{TableName: &t.Name, BillingMode: types.BillingModePayPerRequest, StreamSpecification: streamSpecification(t)}
 	for _, a := range t.Attributes {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
 			AttributeName: aws.String(a.Name), AttributeType: types.ScalarAttributeType(a.Type),

@@ -88,7 +88,12 @@ func (p *parser) attributeOf(at *yaml.Node, id, attribute, place string) string 
 		return ""
 	}
 	service, found := arns[r.kind]
-	if attribute != "Arn" || !found {
+	switch {
+	case r.kind == typeTable && attribute == "StreamArn":
+		service += "/stream/local"
+	case r.kind == typeQueue && attribute == "QueueName":
+		return r.name
+	case attribute != "Arn" || !found:
 		p.mistake(at, "%s: the attribute %s of %s (%s) is not supported by the local cloud", place, attribute, id, r.kind)
 		return ""
 	}
@@ -101,6 +106,9 @@ var arns = map[string]string{
 	typeTable:             "dynamodb:{place}:table/{name}",
 	typeSecret:            "secretsmanager:{place}:secret:{name}",
 	typeStateMachine:      "states:{place}:stateMachine:{name}",
+	typeEventBus:          "events:{place}:event-bus/{name}",
+	typePipe:              "pipes:{place}:pipe/{name}",
+	typeQueue:             "sqs:{place}:{name}",
 	"AWS::Logs::LogGroup": "logs:{place}:log-group:{name}:*",
 }
 

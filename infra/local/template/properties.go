@@ -9,6 +9,9 @@ const (
 	typeStateMachine = "AWS::Serverless::StateMachine"
 	typeTable        = "AWS::DynamoDB::Table"
 	typeSecret       = "AWS::SecretsManager::Secret" // #nosec G101 -- the name of a type
+	typeEventBus     = "AWS::Events::EventBus"
+	typePipe         = "AWS::Pipes::Pipe"
+	typeQueue        = "AWS::SQS::Queue" // not local, but referred to
 )
 
 // properties are the fields of a mapping that the local cloud knows: those it
@@ -36,6 +39,9 @@ var (
 	httpEventFields   = properties{read: []string{"ApiId", "Method", "Path", "PayloadFormatVersion", "TimeoutInMillis"}}
 	scheduleFields    = properties{read: []string{"Schedule", "Enabled"}, inert: []string{"Name", "Description", "RetryPolicy", "DeadLetterConfig"}}
 
+	ruleFields             = properties{read: []string{"EventBusName", "Pattern", "InputTransformer"}, inert: []string{"RetryPolicy", "DeadLetterConfig", "RuleName"}}
+	inputTransformerFields = properties{read: []string{"InputPathsMap", "InputTemplate"}}
+
 	httpAPIFields = properties{
 		inert: []string{"Name", "Description", "Tags", "PropagateTags", "AccessLogSettings", "DefaultRouteSettings", "RouteSettings", "FailOnWarnings"},
 	}
@@ -44,6 +50,18 @@ var (
 		inert: []string{"BillingMode", "SSESpecification", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "TableClass", "Tags",
 			"OnDemandThroughput", "WarmThroughput", "ProvisionedThroughput", "ContributorInsightsSpecification", "ResourcePolicy"},
 	}
+	eventBusFields   = properties{read: []string{"Name"}, inert: []string{"Description", "KmsKeyIdentifier", "Policy", "Tags", "DeadLetterConfig"}}
+	pipeFields       = properties{read: []string{"Name", "Source", "SourceParameters", "Target", "TargetParameters"}, inert: []string{"Description", "RoleArn", "Tags", "KmsKeyIdentifier", "LogConfiguration"}}
+	pipeSourceFields = properties{read: []string{"DynamoDBStreamParameters", "FilterCriteria"}}
+	pipeTargetFields = properties{read: []string{"EventBridgeEventBusParameters", "InputTemplate"}}
+	pipeStreamFields = properties{
+		read:  []string{"StartingPosition"},
+		inert: []string{"BatchSize", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "DeadLetterConfig"},
+	}
+	pipeFilterFields = properties{read: []string{"Filters"}}
+	patternFields    = properties{read: []string{"Pattern"}}
+	pipeBusFields    = properties{read: []string{"Source", "DetailType"}}
+
 	secretFields       = properties{read: []string{"Name", "Description"}, inert: []string{"GenerateSecretString", "SecretString", "KmsKeyId", "Tags"}}
 	stateMachineFields = properties{
 		read:  []string{"Name", "DefinitionUri", "DefinitionSubstitutions"},
@@ -58,12 +76,14 @@ var nameProperty = map[string]string{
 	typeTable:        "TableName",
 	typeSecret:       "Name",
 	typeStateMachine: "Name",
+	typeEventBus:     "Name",
+	typePipe:         "Name",
 }
 
 // notLocal reports whether resources of a type have no counterpart here, and need
 // none for the functions to run.
 func notLocal(kind string) bool {
-	for _, prefix := range []string{"AWS::Logs::", "AWS::CloudWatch::", "AWS::IAM::", "AWS::SNS::", "AWS::SQS::", "AWS::Pipes::", "AWS::Lambda::Permission"} {
+	for _, prefix := range []string{"AWS::Logs::", "AWS::CloudWatch::", "AWS::IAM::", "AWS::SNS::", "AWS::SQS::", "AWS::Lambda::Permission"} {
 		if strings.HasPrefix(kind, prefix) {
 			return true
 		}

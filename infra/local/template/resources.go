@@ -55,6 +55,10 @@ func (p *parser) stack(node *yaml.Node, given map[string]string) *Stack {
 			stack.StateMachines = append(stack.StateMachines, p.stateMachine(id.Value, properties))
 		case typeHTTPAPI:
 			properties.only(httpAPIFields)
+		case typeEventBus:
+			properties.only(eventBusFields)
+		case typePipe:
+			stack.Pipes = append(stack.Pipes, p.pipe(id.Value, properties))
 		default:
 			p.mistake(value, "%s: the type %q is not supported by the local cloud", id.Value, kind)
 		}
@@ -162,6 +166,8 @@ func (p *parser) event(f *Function, name string, o object) {
 		if properties.text("Enabled") != "false" {
 			f.Schedules = append(f.Schedules, Schedule{Name: name, Every: every})
 		}
+	case "EventBridgeRule":
+		f.Rules = append(f.Rules, p.rule(name, properties))
 	case "":
 	default:
 		p.mistake(o.node, "%s: an event of type %s is not supported by the local cloud", o.place, kind)

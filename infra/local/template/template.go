@@ -1,5 +1,5 @@
 // Package template reads a SAM template into what the local cloud runs: functions
-// with their routes and schedules, tables, secrets and state machines.
+// with their routes, schedules and rules, tables, secrets, state machines and pipes.
 //
 // What a template may hold and the local cloud has no counterpart for is named in
 // properties.go. Everything else that is not understood is an error with its place:
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/g2a-lambda/g2a-lambda/infra/local/eventbridge"
 )
 
 // Stack is a template with its parameters filled in and its references resolved.
@@ -22,6 +24,7 @@ type Stack struct {
 	Tables        []Table
 	Secrets       []Secret
 	StateMachines []StateMachine
+	Pipes         []Pipe
 	// NotLocal counts, by type, the resources that have no counterpart here.
 	NotLocal map[string]int
 }
@@ -39,6 +42,7 @@ type Function struct {
 	Environment map[string]string
 	Routes      []Route
 	Schedules   []Schedule
+	Rules       []Rule
 }
 
 // Package is the last element of the code's folder, which names the binary.
@@ -55,6 +59,26 @@ type Route struct {
 type Schedule struct {
 	Name  string // of the event
 	Every time.Duration
+}
+
+// Rule is an event of type EventBridgeRule.
+type Rule struct {
+	Name    string // of the event
+	Bus     string // its name
+	Pattern eventbridge.Pattern
+	Input   eventbridge.Input
+}
+
+// Pipe is an AWS::Pipes::Pipe from a table's stream to an event bus.
+type Pipe struct {
+	Name       string
+	Table      string                // its name
+	FromStart  bool                  // StartingPosition is TRIM_HORIZON, not LATEST
+	Filters    []eventbridge.Pattern // one of them must match; none is all records
+	Bus        string                // its name
+	Source     string                // of the events
+	DetailType string
+	Detail     eventbridge.Input
 }
 
 // Table is an AWS::DynamoDB::Table.

@@ -163,7 +163,7 @@ func TestMistakes(t *testing.T) {
 		{"variable that is a list", `EMPTY: ""`, "EMPTY: []", "t.yaml:24: One.Environment.Variables.EMPTY is not a text"},
 		{"reference to nothing", "!Ref Count\n          LONG", "!Ref Counter\n          LONG", "t.yaml:25: One.Environment.Variables.REF: there is no parameter or resource Counter"},
 		{"attribute of nothing", "!GetAtt One.Arn", "!GetAtt Three.Arn", "t.yaml:29: One.Environment.Variables.ARN: there is no resource Three"},
-		{"unknown attribute", "!GetAtt One.Arn", "!GetAtt Table.StreamArn", "t.yaml:29: One.Environment.Variables.ARN: the attribute StreamArn of Table (AWS::DynamoDB::Table) is not supported"},
+		{"unknown attribute", "!GetAtt One.Arn", "!GetAtt Table.Name", "t.yaml:29: One.Environment.Variables.ARN: the attribute Name of Table (AWS::DynamoDB::Table) is not supported"},
 		{"unknown name in a Sub", "${Stage}/${One}", "${Stag}/${One}", "t.yaml:31: One.Environment.Variables.SUB: there is no parameter or resource Stag"},
 		{"unknown function", "!GetAtt One.Arn", "!Select [0, [a]]", "t.yaml:29: One.Environment.Variables.ARN: the function Select is not supported"},
 		{"unknown function, long form", "!GetAtt One.Arn", "{Fn::If: [a, b, c]}", "t.yaml:29: One.Environment.Variables.ARN: the function If is not supported"},
