@@ -32,10 +32,11 @@ func main() {
 		tokens: g2a.RememberTokens(&g2a.SharedTokens{
 			Store:       store.Tokens{DB: db, Table: environment.StateTable, Env: environment.G2A.Env},
 			Credentials: credentials,
-			Fetch:       client.FetchToken,
+			Fetch:       client.FetchTokenFor,
 			Owner:       rand.Text(),
 			Clock:       time.Now,
 			Log:         log,
+			StoreFailed: func() { metrics.Count("TokenStoreDown", telemetry.Dimension{}) },
 		}, time.Now),
 		pingStore: func(ctx context.Context) error {
 			return store.Ping(ctx, db, environment.StateTable, environment.OrdersTable)

@@ -31,10 +31,11 @@ func main() {
 		tokens: &g2a.SharedTokens{
 			Store:       store.Tokens{DB: environment.DynamoDB(), Table: environment.StateTable, Env: environment.G2A.Env},
 			Credentials: credentials,
-			Fetch:       client.FetchToken,
+			Fetch:       client.FetchTokenFor,
 			Owner:       rand.Text(),
 			Clock:       time.Now,
 			Log:         log,
+			StoreFailed: func() { metrics.Count("TokenStoreDown", telemetry.Dimension{}) },
 		},
 		clock:   time.Now,
 		log:     log,

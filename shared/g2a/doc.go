@@ -26,8 +26,8 @@
 //	PUT   /order/pay/{id}        PayOrder                        charges the account        429
 //	GET   /order/details/{id}    OrderDetails                    -                          429, 5xx, no answer
 //	GET   /order/key/{id}        OrderKey                        reveals the key, once      429
-//	GET   /token                 FetchToken (hash)               issues a token             429, 5xx, no answer
-//	POST  /oauth/token           FetchToken (client_credentials) issues a token             429, 5xx, no answer
+//	GET   /token                 FetchToken, FetchTokenFor       issues a token             429, 5xx, no answer
+//	POST  /oauth/token           the same (client_credentials)   issues a token             429, 5xx, no answer
 //	GET   /offers                Offers, AllOffers               -                          429, 5xx, no answer
 //	POST  /offers                CreateOffer                     puts a product up for sale 429
 //	GET   /offers/{id}           Offer                           -                          429, 5xx, no answer
@@ -114,8 +114,10 @@
 // token, and its renewal, through [SharedTokens] and a [TokenStore]. A token is replaced
 // when less than a fifth of its life is left. When G2A answers 401 before that, exactly
 // the token that was sent is dropped, at every level, and the next one is fetched once;
-// a token that another caller has got meanwhile stays. Credentials that the token
-// endpoint rejects are not tried on for 30 seconds.
+// a token that another caller has got meanwhile stays. Clocks of instances may be a
+// minute off either way. Credentials that the token endpoint rejects are not tried on
+// for 30 seconds, and by a [SharedTokens] for twice as long each further time, up to 15
+// minutes.
 //
 // # Sources
 //

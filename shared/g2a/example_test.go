@@ -209,7 +209,7 @@ func ExampleSharedTokens() {
 			Transport:   srv.Client().Transport,
 			Tokens:      g2a.RememberTokens(tokens, time.Now),
 		})
-		tokens.Fetch = client.FetchToken
+		tokens.Fetch = client.FetchTokenFor
 		return client
 	}
 	for _, name := range []string{"first", "second"} {

@@ -53,6 +53,14 @@ func (c *Client) FetchToken(ctx context.Context) (Token, error) {
 	return Token{Access: NewSecret(wire.AccessToken), IssuedAt: issuedAt, ExpiresAt: issuedAt.Add(life)}, nil
 }
 
+// FetchTokenFor is FetchToken for these credentials: those of Options are not looked
+// at, and so not refreshed where G2A rejects these.
+func (c *Client) FetchTokenFor(ctx context.Context, credentials Credentials) (Token, error) {
+	fixed := *c
+	fixed.options.Credentials = credentials
+	return fixed.FetchToken(ctx)
+}
+
 // signForm writes the form of OAuth2's client credentials grant.
 func signForm(r *request, credentials Credentials) {
 	r.body = []byte(url.Values{

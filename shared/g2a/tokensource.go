@@ -14,18 +14,26 @@ const (
 	// refreshShare is the share of a token's life, 1 in refreshShare, below which it
 	// is replaced while it can still be used.
 	refreshShare = 5
-	// expiryMargin keeps a token from being sent in the last moments of its life,
-	// and covers clocks that differ between instances.
-	expiryMargin = time.Minute
+	// maxClockSkew is how far an instance's clock may be off, either way.
+	maxClockSkew = time.Minute
+	// expiryMargin keeps a token from being sent in the last moments of its life. One
+	// instance's clock says when it ends and another's how late it is; the call itself
+	// takes a while too.
+	expiryMargin = 2*maxClockSkew + 10*time.Second
 	// tokenLease is how long one instance may take to fetch a token before another
 	// one tries: two attempts of the longest time-out.
 	tokenLease = 20 * time.Second
+	// refreshPause is how long a token that serves on is kept when no newer one could
+	// be had, because another instance is fetching it or G2A fails.
+	refreshPause = 10 * time.Second
 	// tokenPoll is the longest wait between two looks at a token that another
 	// instance is fetching.
 	tokenPoll = 200 * time.Millisecond
 	// rejectionPause is how long a token is not asked for again after G2A has rejected
-	// the credentials: trying on could lock the account.
-	rejectionPause = 30 * time.Second
+	// the credentials, doubled with each further time up to maxRejectionPause: trying on
+	// could lock the account.
+	rejectionPause    = 30 * time.Second
+	maxRejectionPause = 15 * time.Minute
 	// releaseTimeout bounds the release of a lease, which is done even when the
 	// caller's time is up.
 	releaseTimeout = time.Second
@@ -66,21 +74,49 @@ type tokenFunc func(ctx context.Context) (Token, error)
 
 func (f tokenFunc) Token(ctx context.Context) (Token, error) { return f(ctx) }
 
-// TokenStore keeps one token per account, named by the credentials' fingerprint,
-// for all instances. Its methods return an error only when the store itself fails.
+// TokenRecord is what a TokenStore keeps of one account. The zero value is an account
+// that nothing is known of.
+type TokenRecord struct {
+	// Token is the newest token. Where there is none, Access is absent and Version that
+	// of the last one, 0 where there was none ever.
+	Token     Token
+	Lease     TokenLease
+	Rejection TokenRejection
+}
+
+// TokenLease is one instance's task of fetching the next token. Without an owner, or
+// with Until zero or in 1970, it is nobody's.
+type TokenLease struct {
+	Owner string
+	Until time.Time // as the owner's clock says
+}
+
+// TokenRejection is kept when G2A rejects the credentials.
+type TokenRejection struct {
+	Count int64     // in a row
+	Until time.Time // G2A is not asked again before
+}
+
+// next gives the rejection after this one.
+func (r TokenRejection) next(now time.Time) TokenRejection {
+	wait := min(maxRejectionPause, rejectionPause<<min(r.Count, 10))
+	return TokenRejection{Count: r.Count + 1, Until: now.Add(wait)}
+}
+
+// TokenStore keeps one TokenRecord per account, named by the credentials' fingerprint,
+// for all instances. It knows no clock. Its methods return an error only when the store
+// itself fails.
 type TokenStore interface {
-	// LoadToken gives the token kept. Where there is none, Access is absent and Version
-	// that of the last one, 0 where there was none ever.
-	LoadToken(ctx context.Context, fingerprint string) (Token, error)
-	// LeaseToken gives owner alone the task of fetching the next token, until the
-	// time given. It reports false while another owner has it at the time now, and
-	// when the token kept is no longer the version the caller has seen.
-	LeaseToken(ctx context.Context, fingerprint string, seenVersion int64, owner string, now, until time.Time) (bool, error)
-	// SaveToken keeps a token and ends the owner's lease. It reports false, and
-	// keeps nothing, when owner no longer has the lease.
+	LoadToken(ctx context.Context, fingerprint string) (TokenRecord, error)
+	// LeaseToken makes lease that of the account. It reports false where the record is
+	// not any more what the caller has seen, in the token's version or in the lease,
+	// unless the lease is the same owner's.
+	LeaseToken(ctx context.Context, fingerprint string, seen TokenRecord, lease TokenLease) (bool, error)
+	// SaveToken keeps a token, and ends the owner's lease and the rejections. It reports
+	// false, and keeps nothing, when owner no longer has the lease.
 	SaveToken(ctx context.Context, fingerprint, owner string, token Token) (bool, error)
-	// ReleaseToken ends the owner's lease without a token.
-	ReleaseToken(ctx context.Context, fingerprint, owner string) error
+	// ReleaseToken ends the owner's lease without a token, and keeps the rejection.
+	ReleaseToken(ctx context.Context, fingerprint, owner string, rejection TokenRejection) error
 	// DropToken forgets the token where it is the one kept, told by Access, and leaves
 	// another one, a lease and the version's count as they are.
 	DropToken(ctx context.Context, fingerprint string, token Token) error
@@ -89,14 +125,18 @@ type TokenStore interface {
 // SharedTokens gives the token that all instances share, and fetches the next one
 // when it is one's turn: one instance fetches, the others go on with the token they
 // have, or wait when there is none. While the store fails, each fetches its own.
+// Credentials that G2A rejects are left alone, by all instances, for 30 seconds, and
+// twice as long each further time, up to 15 minutes; others, after a rotation, are not.
 type SharedTokens struct {
 	Store       TokenStore
 	Credentials CredentialSource
-	// Fetch asks G2A: a Client's FetchToken.
-	Fetch func(ctx context.Context) (Token, error)
+	// Fetch asks G2A: a Client's FetchTokenFor.
+	Fetch func(ctx context.Context, credentials Credentials) (Token, error)
 	Owner string // names this instance; another name in every process
 	Clock func() time.Time
 	Log   *slog.Logger
+	// StoreFailed is called each time the store fails, besides the log; nil is not.
+	StoreFailed func()
 }
 
 // Token implements TokenSource.
@@ -105,27 +145,49 @@ func (s *SharedTokens) Token(ctx context.Context) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("reading the credentials: %w", err)
 	}
+	token, err := s.tokenFor(ctx, credentials)
+	source, refreshes := s.Credentials.(RefreshingSource)
+	if !refreshes || !errors.Is(err, ErrCredentialsRejected) {
+		return token, err
+	}
+	rotated, refreshErr := source.RefreshedCredentials(ctx)
+	if refreshErr != nil || rotated.Fingerprint() == credentials.Fingerprint() {
+		return token, err
+	}
+	return s.tokenFor(ctx, rotated)
+}
+
+// tokenFor gives the token of one account.
+func (s *SharedTokens) tokenFor(ctx context.Context, credentials Credentials) (Token, error) {
 	fingerprint := credentials.Fingerprint()
+	var watched leaseWatch
 	for {
-		now := s.Clock()
 		kept, err := s.Store.LoadToken(ctx, fingerprint)
 		if err != nil {
-			return s.withoutStore(ctx, err)
+			return s.withoutStore(ctx, credentials, err)
 		}
-		if kept.fresh(now) {
-			return kept, nil
-		}
-		leased, err := s.Store.LeaseToken(ctx, fingerprint, kept.Version, s.Owner, now, now.Add(tokenLease))
+		now := s.Clock()
+		usable, rejected := kept.Token.usable(now), now.Before(kept.Rejection.Until)
 		switch {
-		case err != nil && kept.usable(now):
-			s.Log.WarnContext(ctx, "the token's lease cannot be had, the old token is used on", "error", err.Error())
-			return kept, nil
-		case err != nil:
-			return s.withoutStore(ctx, err)
-		case leased:
-			return s.replace(ctx, fingerprint, kept)
-		case kept.usable(now):
-			return kept, nil
+		case kept.Token.fresh(now), usable && rejected:
+			return kept.Token, nil
+		case rejected:
+			return Token{}, fmt.Errorf("G2A is not asked for a token before %s: %w", kept.Rejection.Until.UTC().Format(time.RFC3339), ErrCredentialsRejected)
+		}
+		if watched.over(kept.Lease, now) || kept.Lease.Owner == s.Owner {
+			leased, err := s.Store.LeaseToken(ctx, fingerprint, kept, TokenLease{Owner: s.Owner, Until: now.Add(tokenLease)})
+			switch {
+			case err != nil && usable:
+				s.storeFailed(ctx, "the token's lease cannot be had, the old token is used on", err)
+				return kept.Token, nil
+			case err != nil:
+				return s.withoutStore(ctx, credentials, err)
+			case leased:
+				return s.replace(ctx, credentials, kept)
+			}
+		}
+		if usable {
+			return kept.Token, nil
 		}
 		if err := pause(ctx, tokenPoll/2+time.Duration(mathrand.Int64N(int64(tokenPoll/2)))); err != nil {
 			return Token{}, fmt.Errorf("waiting for the token that another instance fetches: %w: %w", ErrUnavailable, err)
@@ -133,28 +195,48 @@ func (s *SharedTokens) Token(ctx context.Context) (Token, error) {
 	}
 }
 
+// leaseWatch tells when another instance's lease is over although the clocks differ:
+// when it was seen unchanged for its whole length, by this instance's clock alone. Who
+// has not watched it so long goes by the owner's clock, and allows for the skew.
+type leaseWatch struct {
+	lease TokenLease
+	since time.Time
+}
+
+func (w *leaseWatch) over(lease TokenLease, now time.Time) bool {
+	if lease.Owner != w.lease.Owner || !lease.Until.Equal(w.lease.Until) {
+		w.lease, w.since = lease, now
+	}
+	return lease.Owner == "" || now.Sub(w.since) >= tokenLease || !now.Before(lease.Until.Add(2*maxClockSkew))
+}
+
 // replace fetches the next token while this instance has the lease.
-func (s *SharedTokens) replace(ctx context.Context, fingerprint string, kept Token) (Token, error) {
-	token, err := s.Fetch(ctx)
+func (s *SharedTokens) replace(ctx context.Context, credentials Credentials, kept TokenRecord) (Token, error) {
+	fingerprint := credentials.Fingerprint()
+	token, err := s.Fetch(ctx, credentials)
 	if err != nil {
+		rejection := kept.Rejection
+		if errors.Is(err, ErrCredentialsRejected) {
+			rejection = rejection.next(s.Clock())
+		}
 		// The lease must end even if the time is up, or the others wait in vain.
 		releaseCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 		defer cancel()
-		if err := s.Store.ReleaseToken(releaseCtx, fingerprint, s.Owner); err != nil {
-			s.Log.WarnContext(ctx, "the token's lease could not be released and runs out by itself", "error", err.Error())
+		if err := s.Store.ReleaseToken(releaseCtx, fingerprint, s.Owner, rejection); err != nil {
+			s.storeFailed(ctx, "the token's lease could not be released and runs out by itself", err)
 		}
-		if kept.usable(s.Clock()) {
+		if kept.Token.usable(s.Clock()) {
 			s.Log.WarnContext(ctx, "no new token, the old one is used on", "error", err.Error())
-			return kept, nil
+			return kept.Token, nil
 		}
 		return Token{}, fmt.Errorf("fetching a token: %w", err)
 	}
 	next := token
-	next.Version = kept.Version + 1
+	next.Version = kept.Token.Version + 1
 	saved, err := s.Store.SaveToken(ctx, fingerprint, s.Owner, next)
 	switch {
 	case err != nil:
-		s.Log.WarnContext(ctx, "the new token could not be stored and serves this instance alone", "error", err.Error())
+		s.storeFailed(ctx, "the new token could not be stored and serves this instance alone", err)
 		return token, nil // without a version: another instance's token may have that one
 	case !saved:
 		s.Log.WarnContext(ctx, "fetching a token took longer than its lease; it serves this instance alone")
@@ -174,13 +256,20 @@ func (s *SharedTokens) DropToken(ctx context.Context, token Token) {
 	}
 }
 
-func (s *SharedTokens) withoutStore(ctx context.Context, cause error) (Token, error) {
-	s.Log.WarnContext(ctx, "the token cache cannot be reached, a token is fetched for this instance alone", "error", cause.Error())
-	token, err := s.Fetch(ctx)
+func (s *SharedTokens) withoutStore(ctx context.Context, credentials Credentials, cause error) (Token, error) {
+	s.storeFailed(ctx, "the token cache cannot be reached, a token is fetched for this instance alone", cause)
+	token, err := s.Fetch(ctx, credentials)
 	if err != nil {
 		return Token{}, fmt.Errorf("fetching a token: %w", err)
 	}
 	return token, nil
+}
+
+func (s *SharedTokens) storeFailed(ctx context.Context, what string, err error) {
+	s.Log.WarnContext(ctx, what, "error", err.Error())
+	if s.StoreFailed != nil {
+		s.StoreFailed()
+	}
 }
 
 // pause waits, or gives the context's error.
@@ -196,15 +285,17 @@ func pause(ctx context.Context, wait time.Duration) error {
 }
 
 // RememberedTokens keeps the last token of another source in memory while it is
-// fresh. Where G2A rejects the credentials, the source is not asked again for 30
-// seconds, and the rejection is every caller's.
+// fresh, and for 10 seconds more each time the source has no newer one. Where G2A
+// rejects the credentials, the source is not asked again for 30 seconds, and the
+// rejection is every caller's.
 type RememberedTokens struct {
 	source TokenSource
 	clock  func() time.Time
 
-	mu   sync.Mutex // guards last, not the fetching
-	last Token
-	turn chan struct{} // held by the one who asks the source, and guards what follows
+	mu       sync.Mutex // guards the next two, not the fetching
+	last     Token
+	notAgain time.Time     // is the source asked before, where last is usable
+	turn     chan struct{} // held by the one who asks the source, and guards what follows
 
 	rejection error     // of the credentials
 	askAgain  time.Time // not before
@@ -217,8 +308,8 @@ func RememberTokens(source TokenSource, clock func() time.Time) *RememberedToken
 
 // Token implements TokenSource.
 func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
-	token := r.remembered()
-	if token.fresh(r.clock()) {
+	token, serves := r.remembered()
+	if serves {
 		return token, nil
 	}
 	mine, err := r.takeTurn(ctx, token.usable(r.clock()))
@@ -229,20 +320,18 @@ func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
 		return token, nil // another caller asks for the next one
 	}
 	defer func() { <-r.turn }()
-	token = r.remembered() // another caller may have got one meanwhile
-	if token.fresh(r.clock()) {
+	token, serves = r.remembered() // another caller may have got one meanwhile
+	if serves {
 		return token, nil
 	}
 	next, err := r.ask(ctx)
-	if err != nil {
-		if token.usable(r.clock()) {
-			return token, nil
-		}
+	switch {
+	case err != nil && !token.usable(r.clock()):
 		return Token{}, err
+	case err != nil:
+		next = token
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last = next
+	r.remember(next)
 	return next, nil
 }
 
@@ -265,15 +354,13 @@ func (r *RememberedTokens) DropToken(ctx context.Context, token Token) {
 		return
 	}
 	defer func() { <-r.turn }()
-	if !r.remembered().Access.Equal(token.Access) {
+	if last, _ := r.remembered(); !last.Access.Equal(token.Access) {
 		return // dropped or replaced, there and in the source
 	}
 	if source, drops := r.source.(DroppingSource); drops {
 		source.DropToken(ctx, token)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last = Token{}
+	r.remember(Token{})
 }
 
 // takeTurn waits for the turn to ask the source, unless the caller can do without.
@@ -294,8 +381,16 @@ func (r *RememberedTokens) takeTurn(ctx context.Context, dispensable bool) (bool
 	}
 }
 
-func (r *RememberedTokens) remembered() Token {
+// remembered gives the last token, and whether it serves without asking.
+func (r *RememberedTokens) remembered() (token Token, serves bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.last
+	now := r.clock()
+	return r.last, r.last.fresh(now) || r.last.usable(now) && now.Before(r.notAgain)
+}
+
+func (r *RememberedTokens) remember(token Token) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last, r.notAgain = token, r.clock().Add(refreshPause)
 }

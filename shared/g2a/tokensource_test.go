@@ -103,9 +103,10 @@ type memoryStore struct {
 }
 
 type memoryItem struct {
-	token g2a.Token
-	owner string
-	until time.Time
+	token     g2a.Token
+	owner     string
+	until     time.Time
+	rejection g2a.TokenRejection
 }
 
 func (s *memoryStore) item(fingerprint string) *memoryItem {
@@ -118,26 +119,42 @@ func (s *memoryStore) item(fingerprint string) *memoryItem {
 	return s.items[fingerprint]
 }
 
-func (s *memoryStore) LoadToken(_ context.Context, fingerprint string) (g2a.Token, error) {
+// kept gives the token of the tests' account.
+func (s *memoryStore) kept() g2a.Token {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.item(testCredentials.Fingerprint()).token
+}
+
+// lend gives the lease of the tests' account to another instance.
+func (s *memoryStore) lend(owner string, until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	item := s.item(testCredentials.Fingerprint())
+	item.owner, item.until = owner, until
+}
+
+func (s *memoryStore) LoadToken(_ context.Context, fingerprint string) (g2a.TokenRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.loadErr != nil {
-		return g2a.Token{}, s.loadErr
+		return g2a.TokenRecord{}, s.loadErr
 	}
-	return s.item(fingerprint).token, nil
+	item := s.item(fingerprint)
+	return g2a.TokenRecord{Token: item.token, Lease: g2a.TokenLease{Owner: item.owner, Until: item.until}, Rejection: item.rejection}, nil
 }
 
-func (s *memoryStore) LeaseToken(_ context.Context, fingerprint string, seen int64, owner string, now, until time.Time) (bool, error) {
+func (s *memoryStore) LeaseToken(_ context.Context, fingerprint string, seen g2a.TokenRecord, lease g2a.TokenLease) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	item := s.item(fingerprint)
 	switch {
 	case s.leaseErr != nil:
 		return false, s.leaseErr
-	case item.token.Version != seen, item.owner != "" && item.until.After(now):
+	case item.token.Version != seen.Token.Version, item.owner != seen.Lease.Owner || !item.until.Equal(seen.Lease.Until):
 		return false, nil
 	}
-	item.owner, item.until = owner, until
+	item.owner, item.until = lease.Owner, lease.Until
 	s.leased++
 	return true, nil
 }
@@ -156,14 +173,14 @@ func (s *memoryStore) SaveToken(_ context.Context, fingerprint, owner string, to
 	return true, nil
 }
 
-func (s *memoryStore) ReleaseToken(ctx context.Context, fingerprint, owner string) error {
+func (s *memoryStore) ReleaseToken(ctx context.Context, fingerprint, owner string, rejection g2a.TokenRejection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, limited := ctx.Deadline(); ctx.Err() != nil || !limited {
 		return fmt.Errorf("released with a context that is over or without an end: %w", errors.Join(ctx.Err()))
 	}
 	if item := s.item(fingerprint); item.owner == owner && s.releaseErr == nil {
-		item.owner = ""
+		item.owner, item.until, item.rejection = "", time.Time{}, rejection
 		s.released++
 	}
 	return s.releaseErr
@@ -203,7 +220,8 @@ func (s *tokenServer) fetch(ctx context.Context) (g2a.Token, error) {
 
 func shared(store g2a.TokenStore, server *tokenServer, owner string) *g2a.SharedTokens {
 	return &g2a.SharedTokens{
-		Store: store, Credentials: testCredentials, Fetch: server.fetch, Owner: owner, Clock: time.Now, Log: slog.New(slog.DiscardHandler),
+		Store: store, Credentials: testCredentials, Owner: owner, Clock: time.Now, Log: slog.New(slog.DiscardHandler),
+		Fetch: func(ctx context.Context, _ g2a.Credentials) (g2a.Token, error) { return server.fetch(ctx) },
 	}
 }
 
@@ -235,7 +253,7 @@ func TestHerdFetchesOnce(t *testing.T) {
 		if server.fetched.Load() != 1 || texts["token-1"] != 50 || len(failures) != 0 {
 			t.Errorf("%d fetches gave %v and errors %v, want one for all", server.fetched.Load(), texts, failures)
 		}
-		if kept, _ := store.LoadToken(t.Context(), testCredentials.Fingerprint()); kept.Version != 1 {
+		if kept := store.kept(); kept.Version != 1 {
 			t.Errorf("version is %d, want 1", kept.Version)
 		}
 	})
@@ -245,9 +263,7 @@ func TestDeadHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, server := &memoryStore{}, &tokenServer{takes: time.Second, life: time.Hour}
 		// The holder is killed in its fetch: its lease is neither saved nor released.
-		if leased, _ := store.LeaseToken(t.Context(), testCredentials.Fingerprint(), 0, "dead", time.Now(), time.Now().Add(20*time.Second)); !leased {
-			t.Fatal("no lease")
-		}
+		store.lend("dead", time.Now().Add(20*time.Second))
 		started := time.Now()
 		texts, failures := herd(t.Context(), 10, func(i int) g2a.TokenSource { return shared(store, server, fmt.Sprint("instance-", i)) })
 		if server.fetched.Load() != 1 || texts["token-1"] != 10 || len(failures) != 0 {
@@ -272,7 +288,7 @@ func TestLeaseLength(t *testing.T) {
 			t.Errorf("%d fetches, error %v: want a second one after the first one's lease", server.fetched.Load(), err)
 		}
 		time.Sleep(10 * time.Second) // the slow one comes too late, and must not be kept
-		if kept, _ := store.LoadToken(t.Context(), testCredentials.Fingerprint()); kept.Version != 0 {
+		if kept := store.kept(); kept.Version != 0 {
 			t.Errorf("kept version %d of a holder whose lease was taken over", kept.Version)
 		}
 	})
@@ -281,9 +297,7 @@ func TestLeaseLength(t *testing.T) {
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, server := &memoryStore{}, &tokenServer{life: time.Hour}
-		if leased, _ := store.LeaseToken(t.Context(), testCredentials.Fingerprint(), 0, "other", time.Now(), time.Now().Add(time.Hour)); !leased {
-			t.Fatal("no lease")
-		}
+		store.lend("other", time.Now().Add(time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		started := time.Now()
@@ -509,12 +523,14 @@ func TestRememberedWhenTheSourceFails(t *testing.T) {
 				time.Sleep(test.age)
 				server.err = io.ErrUnexpectedEOF
 				for range 2 { // the turn is given back each time
+					time.Sleep(10 * time.Second) // the pause
 					token, err := remembered.Token(t.Context())
 					if token.Access.Reveal() != test.want || (test.want == "") != errors.Is(err, io.ErrUnexpectedEOF) {
 						t.Errorf("token %q, error %v; want %q", token.Access.Reveal(), err, test.want)
 					}
 				}
 				server.err = nil
+				time.Sleep(10 * time.Second)
 				if token, err := remembered.Token(t.Context()); err != nil || token.Access.Reveal() != "token-4" {
 					t.Errorf("token %q, error %v; want a new one", token.Access.Reveal(), err)
 				}

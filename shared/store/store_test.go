@@ -123,9 +123,9 @@ func TestUnavailable(t *testing.T) {
 	}{
 		"Ping":         {"reading from", func(e *storetest.Engine) error { return store.Ping(ctx, e.DB, e.StateTable) }},
 		"LoadToken":    {"reading the token", func(e *storetest.Engine) error { _, err := tokens(e).LoadToken(ctx, "f"); return err }},
-		"LeaseToken":   {"taking the token's lease", func(e *storetest.Engine) error { _, err := lease(e, 0, "a", 0); return err }},
+		"LeaseToken":   {"taking the token's lease", func(e *storetest.Engine) error { _, err := lease(e, seen(0, "", 0), "a", 20); return err }},
 		"SaveToken":    {"storing the token", func(e *storetest.Engine) error { _, err := tokens(e).SaveToken(ctx, "f", "a", token(1)); return err }},
-		"ReleaseToken": {"releasing the token's lease", func(e *storetest.Engine) error { return tokens(e).ReleaseToken(ctx, "f", "a") }},
+		"ReleaseToken": {"releasing the token's lease", func(e *storetest.Engine) error { return release(e, "a", 0) }},
 		"Apply": {"writing the webhook", func(e *storetest.Engine) error {
 			_, _, err := box(e).Apply(ctx, delivery("n1", "e1", "pending"))
 			return err

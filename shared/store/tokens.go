@@ -19,15 +19,18 @@ type Tokens struct {
 	Env   g2a.Env
 }
 
-// tokenItem is an item TOKEN#<env>#<fingerprint> TOKEN, without the lease that may
-// be on it. Times are unix seconds.
+// tokenItem is an item TOKEN#<env>#<fingerprint> TOKEN. Times are unix seconds.
 type tokenItem struct {
-	PK          string `dynamodbav:"pk"`
-	SK          string `dynamodbav:"sk"`
-	AccessToken string `dynamodbav:"access_token"`
-	IssuedAt    int64  `dynamodbav:"issued_at"`
-	ExpiresAt   int64  `dynamodbav:"token_expires_at"`
-	Version     int64  `dynamodbav:"version"`
+	PK            string `dynamodbav:"pk"`
+	SK            string `dynamodbav:"sk"`
+	AccessToken   string `dynamodbav:"access_token"`
+	IssuedAt      int64  `dynamodbav:"issued_at"`
+	ExpiresAt     int64  `dynamodbav:"token_expires_at"`
+	Version       int64  `dynamodbav:"version"`
+	LeaseOwner    string `dynamodbav:"lease_owner,omitempty"`
+	LeaseUntil    int64  `dynamodbav:"lease_until,omitempty"`
+	Rejections    int64  `dynamodbav:"rejections,omitempty"`
+	RejectedUntil int64  `dynamodbav:"rejected_until,omitempty"`
 }
 
 func (t Tokens) pk(fingerprint string) string { return "TOKEN#" + string(t.Env) + "#" + fingerprint }
@@ -37,35 +40,44 @@ const tokenSK = "TOKEN"
 func (t Tokens) key(fingerprint string) item { return key(t.pk(fingerprint), tokenSK) }
 
 // LoadToken implements g2a.TokenStore.
-func (t Tokens) LoadToken(ctx context.Context, fingerprint string) (g2a.Token, error) {
+func (t Tokens) LoadToken(ctx context.Context, fingerprint string) (g2a.TokenRecord, error) {
 	var kept tokenItem
 	found, err := get(ctx, t.DB, t.Table, t.key(fingerprint), "reading the token", &kept)
-	switch {
-	case err != nil || !found:
-		return g2a.Token{}, err
-	case kept.AccessToken == "": // a lease alone, or dropped
-		return g2a.Token{Version: kept.Version}, nil
+	if err != nil || !found {
+		return g2a.TokenRecord{}, err
 	}
-	return g2a.Token{
-		Access:    g2a.NewSecret(kept.AccessToken),
-		IssuedAt:  time.Unix(kept.IssuedAt, 0),
-		ExpiresAt: time.Unix(kept.ExpiresAt, 0),
-		Version:   kept.Version,
-	}, nil
+	record := g2a.TokenRecord{Token: g2a.Token{Version: kept.Version}}
+	if kept.LeaseOwner != "" {
+		record.Lease = g2a.TokenLease{Owner: kept.LeaseOwner, Until: time.Unix(kept.LeaseUntil, 0)}
+	}
+	if kept.Rejections != 0 {
+		record.Rejection = g2a.TokenRejection{Count: kept.Rejections, Until: time.Unix(kept.RejectedUntil, 0)}
+	}
+	if kept.AccessToken != "" { // else a lease alone, or dropped
+		record.Token.Access = g2a.NewSecret(kept.AccessToken)
+		record.Token.IssuedAt, record.Token.ExpiresAt = time.Unix(kept.IssuedAt, 0), time.Unix(kept.ExpiresAt, 0)
+	}
+	return record, nil
 }
 
 // LeaseToken implements g2a.TokenStore. An owner that has the lease gets it again:
 // its first answer may have been lost and the request sent once more.
-func (t Tokens) LeaseToken(ctx context.Context, fingerprint string, seenVersion int64, owner string, now, until time.Time) (bool, error) {
-	version := "(version = :seen)"
-	if seenVersion == 0 {
-		version = "(attribute_not_exists(version))"
+func (t Tokens) LeaseToken(ctx context.Context, fingerprint string, seen g2a.TokenRecord, lease g2a.TokenLease) (bool, error) {
+	v := values{":owner": text(lease.Owner), ":until": seconds(lease.Until)}
+	version := "attribute_not_exists(version)"
+	if seen.Token.Version != 0 {
+		version, v[":version"] = "version = :version", number(seen.Token.Version)
+	}
+	unchanged := "attribute_not_exists(lease_owner)"
+	if seen.Lease.Owner != "" {
+		unchanged = "(lease_owner = :seen_owner AND lease_until = :seen_until)"
+		v[":seen_owner"], v[":seen_until"] = text(seen.Lease.Owner), seconds(seen.Lease.Until)
 	}
 	_, err := t.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.Table, Key: t.key(fingerprint),
 		UpdateExpression:          aws.String("SET lease_owner = :owner, lease_until = :until"),
-		ConditionExpression:       aws.String(version + " AND (attribute_not_exists(lease_until) OR lease_until <= :now OR lease_owner = :owner)"),
-		ExpressionAttributeValues: leaseValues(seenVersion, values{":owner": text(owner), ":until": seconds(until), ":now": seconds(now)}),
+		ConditionExpression:       aws.String(version + " AND (" + unchanged + " OR lease_owner = :owner)"),
+		ExpressionAttributeValues: v,
 	})
 	switch {
 	case refused(err):
@@ -74,14 +86,6 @@ func (t Tokens) LeaseToken(ctx context.Context, fingerprint string, seenVersion 
 		return false, unavailable("taking the token's lease", err)
 	}
 	return true, nil
-}
-
-// leaseValues leaves out the value that no expression uses, which DynamoDB refuses.
-func leaseValues(seenVersion int64, v values) values {
-	if seenVersion != 0 {
-		v[":seen"] = number(seenVersion)
-	}
-	return v
 }
 
 // SaveToken implements g2a.TokenStore.
@@ -93,7 +97,7 @@ func (t Tokens) SaveToken(ctx context.Context, fingerprint, owner string, token 
 	if err != nil {
 		return false, fmt.Errorf("writing the token's item: %w", err)
 	}
-	_, err = t.DB.PutItem(ctx, &dynamodb.PutItemInput{ // in the place of the lease
+	_, err = t.DB.PutItem(ctx, &dynamodb.PutItemInput{ // in the place of the lease and the rejections
 		TableName: &t.Table, Item: fields,
 		ConditionExpression:       aws.String("lease_owner = :owner AND lease_until > :ended"),
 		ExpressionAttributeValues: values{":owner": text(owner), ":ended": number(0)},
@@ -102,7 +106,7 @@ func (t Tokens) SaveToken(ctx context.Context, fingerprint, owner string, token 
 	case refused(err):
 		// It may have been kept already: the answer was lost and the request sent once more.
 		kept, err := t.LoadToken(ctx, fingerprint)
-		return !kept.Access.IsZero() && kept.Access.Equal(token.Access), err
+		return kept.Token.Access.Equal(token.Access), err
 	case err != nil:
 		return false, unavailable("storing the token", err)
 	}
@@ -110,12 +114,17 @@ func (t Tokens) SaveToken(ctx context.Context, fingerprint, owner string, token 
 }
 
 // ReleaseToken implements g2a.TokenStore.
-func (t Tokens) ReleaseToken(ctx context.Context, fingerprint, owner string) error {
+func (t Tokens) ReleaseToken(ctx context.Context, fingerprint, owner string, rejection g2a.TokenRejection) error {
+	update, v := "SET lease_until = :ended", values{":owner": text(owner), ":ended": number(0)}
+	if rejection.Count != 0 {
+		update += ", rejections = :rejections, rejected_until = :rejected_until"
+		v[":rejections"], v[":rejected_until"] = number(rejection.Count), seconds(rejection.Until)
+	}
 	_, err := t.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.Table, Key: t.key(fingerprint),
-		UpdateExpression:          aws.String("SET lease_until = :ended"),
+		UpdateExpression:          &update,
 		ConditionExpression:       aws.String("lease_owner = :owner"),
-		ExpressionAttributeValues: values{":owner": text(owner), ":ended": number(0)},
+		ExpressionAttributeValues: v,
 	})
 	if err != nil && !refused(err) {
 		return unavailable("releasing the token's lease", err)

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -20,19 +22,39 @@ func token(version int64) g2a.Token {
 	}
 }
 
-// lease takes the lease for 20 s, so many seconds after now.
-func lease(e *storetest.Engine, seen int64, owner string, after time.Duration) (bool, error) {
-	from := now.Add(after * time.Second)
-	return tokens(e).LeaseToken(ctx, "f", seen, owner, from, from.Add(20*time.Second))
+// seen is a record with a version and a lease, or nobody's.
+func seen(version int64, owner string, until time.Duration) g2a.TokenRecord {
+	record := g2a.TokenRecord{Token: g2a.Token{Version: version}}
+	if owner != "" {
+		record.Lease = g2a.TokenLease{Owner: owner, Until: now.Add(until * time.Second)}
+	}
+	return record
+}
+
+// ended is until when a lease was that was given back: 1970.
+var ended = time.Unix(0, 0).Sub(now) / time.Second
+
+// lease asks for the lease until so many seconds after now.
+func lease(e *storetest.Engine, record g2a.TokenRecord, owner string, until time.Duration) (bool, error) {
+	return tokens(e).LeaseToken(ctx, "f", record, g2a.TokenLease{Owner: owner, Until: now.Add(until * time.Second)})
+}
+
+// release gives the lease back, with so many rejections, each of 30 seconds.
+func release(e *storetest.Engine, owner string, rejections int64) error {
+	var rejection g2a.TokenRejection
+	if rejections != 0 {
+		rejection = g2a.TokenRejection{Count: rejections, Until: now.Add(time.Duration(rejections) * 30 * time.Second)}
+	}
+	return tokens(e).ReleaseToken(ctx, "f", owner, rejection)
 }
 
 func TestTokens(t *testing.T) {
-	mustLease := func(t *testing.T, e *storetest.Engine, seen int64, owner string, after time.Duration, want bool) {
+	mustLease := func(t *testing.T, e *storetest.Engine, record g2a.TokenRecord, owner string, until time.Duration, want bool) {
 		t.Helper()
-		got, err := lease(e, seen, owner, after)
+		got, err := lease(e, record, owner, until)
 		must(t, err)
 		if got != want {
-			t.Fatalf("%s got the lease after %d s having seen version %d: %t, want %t", owner, after, seen, got, want)
+			t.Fatalf("%s got the lease having seen version %d and the lease of %q: %t, want %t", owner, record.Token.Version, record.Lease.Owner, got, want)
 		}
 	}
 	mustSave := func(t *testing.T, e *storetest.Engine, owner string, version int64, want bool) {
@@ -58,105 +80,150 @@ func TestTokens(t *testing.T) {
 		item["lease_owner"], item["lease_until"] = "S "+owner, at(until)
 		return item
 	}
+	rejected := func(item attributes) attributes {
+		item["lease_owner"], item["lease_until"], item["rejections"], item["rejected_until"] = "S b", "N 0", "N 1", at(30)
+		return item
+	}
 	tests := map[string]struct {
 		run  func(t *testing.T, e *storetest.Engine)
 		want attributes
 	}{
 		"nothing kept": {func(t *testing.T, e *storetest.Engine) {}, nil},
 		"a lease alone is no token": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 		}, leased(attributes{}, "a", 20)},
 		"the first token": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
 		}, kept(1)},
 		"a lease is held": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			mustLease(t, e, 0, "b", 19, false)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			mustLease(t, e, seen(0, "", 0), "b", 40, false)
 		}, leased(attributes{}, "a", 20)},
+		"another lease than the one seen is held": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			mustLease(t, e, seen(0, "x", 20), "b", 40, false)
+			mustLease(t, e, seen(0, "a", 19), "b", 40, false)
+		}, leased(attributes{}, "a", 20)},
+		"the lease seen is gone": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "a", 20), "b", 40, false)
+		}, nil},
 		"its owner gets it again": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			mustLease(t, e, 0, "a", 5, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			mustLease(t, e, seen(0, "", 0), "a", 25, true)
 		}, leased(attributes{}, "a", 25)},
-		"a lease has run out": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			mustLease(t, e, 0, "b", 20, true)
+		"the lease seen is taken over": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			mustLease(t, e, seen(0, "a", 20), "b", 40, true)
 		}, leased(attributes{}, "b", 40)},
 		"who lost the lease keeps nothing": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			mustLease(t, e, 0, "b", 20, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			mustLease(t, e, seen(0, "a", 20), "b", 40, true)
 			mustSave(t, e, "a", 1, false)
 		}, leased(attributes{}, "b", 40)},
 		"who lost it to one that is done keeps nothing": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			mustLease(t, e, 0, "b", 20, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			mustLease(t, e, seen(0, "a", 20), "b", 40, true)
 			mustSave(t, e, "b", 1, true)
 			mustSave(t, e, "a", 2, false)
 		}, kept(1)},
 		"the next token": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
-			mustLease(t, e, 1, "b", 0, true)
+			mustLease(t, e, seen(1, "", 0), "b", 20, true)
 			mustSave(t, e, "b", 2, true)
 		}, kept(2)},
 		"the old token stays while the next is fetched": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
-			mustLease(t, e, 1, "b", 0, true)
+			mustLease(t, e, seen(1, "", 0), "b", 20, true)
 		}, leased(kept(1), "b", 20)},
 		"a version that is not the kept one gets no lease": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
-			mustLease(t, e, 0, "b", 0, false)
-			mustLease(t, e, 2, "b", 0, false)
+			mustLease(t, e, seen(0, "", 0), "b", 20, false)
+			mustLease(t, e, seen(2, "", 0), "b", 20, false)
 		}, kept(1)},
 		"an older version than the kept one gets no lease": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 2, true)
-			mustLease(t, e, 1, "b", 0, false)
+			mustLease(t, e, seen(1, "", 0), "b", 20, false)
 		}, kept(2)},
 		"released": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			must(t, tokens(e).ReleaseToken(ctx, "f", "a"))
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "a", 0))
 		}, attributes{"lease_owner": "S a", "lease_until": "N 0"}},
 		"who released the lease keeps nothing": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			must(t, tokens(e).ReleaseToken(ctx, "f", "a"))
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "a", 0))
 			mustSave(t, e, "a", 1, false)
 		}, attributes{"lease_owner": "S a", "lease_until": "N 0"}},
 		"a released lease can be taken": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			must(t, tokens(e).ReleaseToken(ctx, "f", "a"))
-			mustLease(t, e, 0, "b", 1, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "a", 0))
+			mustLease(t, e, seen(0, "", 0), "b", 21, false)
+			mustLease(t, e, seen(0, "a", ended), "b", 21, true)
 		}, leased(attributes{}, "b", 21)},
 		"another owner's lease is not released": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
-			must(t, tokens(e).ReleaseToken(ctx, "f", "b"))
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "b", 0))
 		}, leased(attributes{}, "a", 20)},
+		"rejected": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "a", 1))
+		}, attributes{"lease_owner": "S a", "lease_until": "N 0", "rejections": "N 1", "rejected_until": at(30)}},
+		"rejected again": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "a", 1))
+			mustLease(t, e, seen(0, "a", ended), "b", 60, true)
+			must(t, release(e, "b", 2))
+		}, attributes{"lease_owner": "S b", "lease_until": "N 0", "rejections": "N 2", "rejected_until": at(60)}},
+		"rejected, and somebody tries again": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "a", 1))
+			mustLease(t, e, seen(0, "a", ended), "b", 60, true)
+		}, leased(attributes{"rejections": "N 1", "rejected_until": at(30)}, "b", 60)},
+		"rejected with a token kept": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			mustSave(t, e, "a", 1, true)
+			mustLease(t, e, seen(1, "", 0), "b", 20, true)
+			must(t, release(e, "b", 1))
+		}, rejected(kept(1))},
+		"a token ends the rejections": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "a", 1))
+			mustLease(t, e, seen(0, "a", ended), "b", 60, true)
+			mustSave(t, e, "b", 1, true)
+		}, kept(1)},
+		"who lost the lease rejects nothing": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			mustLease(t, e, seen(0, "a", 20), "b", 40, true)
+			must(t, release(e, "a", 1))
+		}, leased(attributes{}, "b", 40)},
 		"releasing nothing makes nothing": {func(t *testing.T, e *storetest.Engine) {
-			must(t, tokens(e).ReleaseToken(ctx, "f", "a"))
+			must(t, release(e, "a", 0))
 		}, nil},
 		"dropped": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
 			must(t, tokens(e).DropToken(ctx, "f", token(1)))
 		}, dropped(1)},
 		"dropping is by the text, not the version": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 2, true)
 			other := token(1)
 			other.Version = 2
 			must(t, tokens(e).DropToken(ctx, "f", other))
 		}, kept(2)},
 		"a newer token is not dropped": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
-			mustLease(t, e, 1, "b", 0, true)
+			mustLease(t, e, seen(1, "", 0), "b", 20, true)
 			mustSave(t, e, "b", 2, true)
 			must(t, tokens(e).DropToken(ctx, "f", token(1)))
 		}, kept(2)},
 		"dropping twice": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
 			must(t, tokens(e).DropToken(ctx, "f", token(1)))
 			must(t, tokens(e).DropToken(ctx, "f", token(1)))
@@ -166,31 +233,31 @@ func TestTokens(t *testing.T) {
 			must(t, tokens(e).DropToken(ctx, "f", g2a.Token{}))
 		}, nil},
 		"dropped while the next is fetched": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
-			mustLease(t, e, 1, "b", 0, true)
+			mustLease(t, e, seen(1, "", 0), "b", 20, true)
 			must(t, tokens(e).DropToken(ctx, "f", token(1)))
 		}, leased(dropped(1), "b", 20)},
 		"the one after a dropped one": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
 			must(t, tokens(e).DropToken(ctx, "f", token(1)))
-			mustLease(t, e, 0, "b", 0, false)
-			mustLease(t, e, 1, "b", 0, true)
+			mustLease(t, e, seen(0, "", 0), "b", 20, false)
+			mustLease(t, e, seen(1, "", 0), "b", 20, true)
 			mustSave(t, e, "b", 2, true)
 		}, kept(2)},
 		"the answer to a drop is lost": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustSave(t, e, "a", 1, true)
 			e.Wire.Fail(storetest.AnswerLost)
 			must(t, tokens(e).DropToken(ctx, "f", token(1)))
 		}, dropped(1)},
 		"the lease's answer is lost": {func(t *testing.T, e *storetest.Engine) {
 			e.Wire.Fail(storetest.AnswerLost)
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 		}, leased(attributes{}, "a", 20)},
 		"the answer to a save is lost": {func(t *testing.T, e *storetest.Engine) {
-			mustLease(t, e, 0, "a", 0, true)
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			e.Wire.Fail(storetest.AnswerLost)
 			mustSave(t, e, "a", 1, true)
 		}, kept(1)},
@@ -207,24 +274,37 @@ func TestTokens(t *testing.T) {
 	})
 }
 
-// checkLoad compares the loaded token with the item.
+// checkLoad compares the loaded record with the item.
 func checkLoad(t *testing.T, e *storetest.Engine, item attributes) {
 	t.Helper()
 	got, err := tokens(e).LoadToken(ctx, "f")
 	must(t, err)
-	if item["access_token"] == "" || item["access_token"] == "S " { // never one, or dropped
-		want := g2a.Token{}
-		if item["version"] != "" {
-			want.Version = int64(item["version"][2] - '0')
+	loaded := attributes{}
+	add := func(present bool, name, value string) {
+		if present {
+			loaded[name] = value
 		}
-		if got != want {
-			t.Errorf("loaded version %d, issued %s, want no token", got.Version, got.IssuedAt)
-		}
-		return
 	}
-	if "S "+got.Access.Reveal() != item["access_token"] || "N "+string(rune('0'+got.Version)) != item["version"] ||
-		!got.IssuedAt.Equal(now) || !got.ExpiresAt.Equal(now.Add(time.Hour)) {
-		t.Errorf("loaded version %d, issued %s, expires %s, from %v", got.Version, got.IssuedAt, got.ExpiresAt, item)
+	add(got.Token.Version != 0, "version", fmt.Sprintf("N %d", got.Token.Version))
+	add(got.Lease.Owner != "", "lease_owner", "S "+got.Lease.Owner)
+	add(got.Lease.Owner != "", "lease_until", fmt.Sprintf("N %d", got.Lease.Until.Unix()))
+	add(got.Rejection.Count != 0, "rejections", fmt.Sprintf("N %d", got.Rejection.Count))
+	add(got.Rejection.Count != 0, "rejected_until", fmt.Sprintf("N %d", got.Rejection.Until.Unix()))
+	want := maps.Clone(item)
+	if want["access_token"] == "S " { // dropped
+		for _, name := range []string{"access_token", "issued_at", "token_expires_at"} {
+			delete(want, name)
+		}
+	}
+	if got.Token.Access.IsZero() {
+		add(!got.Token.IssuedAt.IsZero() || !got.Token.ExpiresAt.IsZero(), "times", "of no token")
+	} else {
+		add(true, "access_token", "S "+got.Token.Access.Reveal())
+		add(true, "issued_at", fmt.Sprintf("N %d", got.Token.IssuedAt.Unix()))
+		add(true, "token_expires_at", fmt.Sprintf("N %d", got.Token.ExpiresAt.Unix()))
+	}
+	if !maps.Equal(loaded, want) {
+		t.Errorf("loaded %v\nwant   %v", loaded, want)
 	}
 }
 
@@ -237,7 +317,7 @@ func TestTokensApart(t *testing.T) {
 			tokens      store.Tokens
 			fingerprint string
 		}{"one": {tokens(e), "f"}, "other": {tokens(e), "g"}, "live": {live, "f"}} {
-			leased, err := s.tokens.LeaseToken(ctx, s.fingerprint, 0, name, now, now.Add(time.Minute))
+			leased, err := s.tokens.LeaseToken(ctx, s.fingerprint, g2a.TokenRecord{}, g2a.TokenLease{Owner: name, Until: now.Add(time.Minute)})
 			must(t, err)
 			if !leased {
 				t.Errorf("%s: another one's lease is in the way", name)
