@@ -26,7 +26,7 @@ const (
 // hashSource gives the API hashes that webhooks may be signed with.
 type hashSource interface {
 	Hashes(ctx context.Context) ([]g2a.Secret, error)
-	// RefreshedHashes is Hashes, read anew if that has not just been done.
+	// RefreshedHashes is Hashes, read anew unless that was asked for just before.
 	RefreshedHashes(ctx context.Context) ([]g2a.Secret, error)
 }
 

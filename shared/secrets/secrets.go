@@ -20,9 +20,9 @@ import (
 const (
 	// maxAge is how old a value may be: the longest a rotation goes unseen.
 	maxAge = 5 * time.Minute
-	// minAge is how old a value must be to be read again out of turn, so that forged
-	// webhooks cannot make us read it all the time.
-	minAge = 10 * time.Second
+	// pause is the least time between two readings out of turn, so that forged webhooks
+	// cannot make us read all the time, and between two tries while reading fails.
+	pause = 10 * time.Second
 )
 
 // ErrUnavailable is around every error of Secrets Manager itself, and around a
@@ -59,7 +59,16 @@ const (
 type version struct {
 	credentials g2a.Credentials // zero: there is no such version
 	readAt      time.Time
-	triedAt     time.Time // not before readAt: a try may fail
+	failedAt    time.Time // the last try, where it failed
+	refreshedAt time.Time // the last try out of turn
+}
+
+// due reports whether the version is to be read: in turn, or out of turn.
+func (v version) due(now time.Time, outOfTurn bool) bool {
+	if now.Sub(v.failedAt) < pause {
+		return false
+	}
+	return now.Sub(v.readAt) >= maxAge || outOfTurn && now.Sub(v.refreshedAt) >= pause
 }
 
 // New makes the Credentials of the secret with this name or ARN. Nothing is read
@@ -72,34 +81,35 @@ func New(secretsManager Getter, id string, clock func() time.Time) *Credentials 
 func (c *Credentials) Credentials(ctx context.Context) (g2a.Credentials, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.get(ctx, current, maxAge)
+	return c.get(ctx, current, false)
 }
 
-// RefreshedCredentials is Credentials, read anew if that has not just been done: it
-// makes this a g2a.RefreshingSource.
+// RefreshedCredentials is Credentials, read anew unless that was asked for in the last
+// ten seconds: it makes this a g2a.RefreshingSource.
 func (c *Credentials) RefreshedCredentials(ctx context.Context) (g2a.Credentials, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.get(ctx, current, minAge)
+	return c.get(ctx, current, true)
 }
 
 // Hashes gives the API hashes that webhooks may be signed with: the current one
 // and, where there is one, the previous one.
 func (c *Credentials) Hashes(ctx context.Context) ([]g2a.Secret, error) {
-	return c.hashes(ctx, maxAge)
+	return c.hashes(ctx, false)
 }
 
-// RefreshedHashes is Hashes, read anew if that has not just been done.
+// RefreshedHashes is Hashes, read anew unless that was asked for in the last ten
+// seconds.
 func (c *Credentials) RefreshedHashes(ctx context.Context) ([]g2a.Secret, error) {
-	return c.hashes(ctx, minAge)
+	return c.hashes(ctx, true)
 }
 
-func (c *Credentials) hashes(ctx context.Context, age time.Duration) ([]g2a.Secret, error) {
+func (c *Credentials) hashes(ctx context.Context, outOfTurn bool) ([]g2a.Secret, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var hashes []g2a.Secret
 	for _, s := range []stage{current, previous} {
-		credentials, err := c.get(ctx, s, age)
+		credentials, err := c.get(ctx, s, outOfTurn)
 		if err != nil {
 			return nil, err
 		}
@@ -110,13 +120,16 @@ func (c *Credentials) hashes(ctx context.Context, age time.Duration) ([]g2a.Secr
 	return hashes, nil
 }
 
-// get gives a version not older than age. While Secrets Manager fails, the last
-// value is used on, and another try is made every minAge.
-func (c *Credentials) get(ctx context.Context, s stage, age time.Duration) (g2a.Credentials, error) {
+// get gives a version, read anew where that is due. While Secrets Manager fails, the
+// last value is used on, and another try is made after every pause.
+func (c *Credentials) get(ctx context.Context, s stage, outOfTurn bool) (g2a.Credentials, error) {
 	now := c.clock()
 	known, found := c.stages[s]
-	if found && (now.Sub(known.readAt) < age || now.Sub(known.triedAt) < minAge) {
+	if found && !known.due(now, outOfTurn) {
 		return known.credentials, nil
+	}
+	if outOfTurn {
+		known.refreshedAt = now
 	}
 	credentials, err := c.read(ctx, s)
 	switch {
@@ -124,14 +137,14 @@ func (c *Credentials) get(ctx context.Context, s stage, age time.Duration) (g2a.
 		return g2a.Credentials{}, err
 	case err != nil:
 		c.Log.WarnContext(ctx, "the credentials cannot be read anew, the last ones are used on", "error", err.Error())
-		known.triedAt = now
+		known.failedAt = now
 		c.stages[s] = known
 		return known.credentials, nil
 	}
 	if s == current && found && credentials.Fingerprint() != known.credentials.Fingerprint() {
 		delete(c.stages, previous) // a rotation moves both
 	}
-	c.stages[s] = version{credentials: credentials, readAt: now, triedAt: now}
+	c.stages[s] = version{credentials: credentials, readAt: now, refreshedAt: known.refreshedAt}
 	return credentials, nil
 }
 

@@ -197,13 +197,15 @@ func TestRefresh(t *testing.T) {
 	f := newFixture(v1, v0)
 	f.expectHashes(t, "at first", f.credentials.Hashes, "hash-v1 hash-v0", 2)
 	f.set(v2, v1)
-	f.now = f.now.Add(10*time.Second - 1)
-	f.expectHashes(t, "just read", f.credentials.RefreshedHashes, "hash-v1 hash-v0", 0)
-	f.now = f.now.Add(1)
-	f.expectHashes(t, "after ten seconds", f.credentials.RefreshedHashes, "hash-v2 hash-v1", 2)
+	f.expectHashes(t, "rotated a moment after", f.credentials.RefreshedHashes, "hash-v2 hash-v1", 2)
+	f.set(v0, v2)
 	for range 100 {
 		f.expectHashes(t, "forged webhooks", f.credentials.RefreshedHashes, "hash-v2 hash-v1", 0)
 	}
+	f.now = f.now.Add(10*time.Second - 1)
+	f.expectHashes(t, "before ten seconds", f.credentials.RefreshedHashes, "hash-v2 hash-v1", 0)
+	f.now = f.now.Add(1)
+	f.expectHashes(t, "after ten seconds", f.credentials.RefreshedHashes, "hash-v0 hash-v2", 2)
 }
 
 func TestRefreshedCredentials(t *testing.T) {
@@ -218,9 +220,9 @@ func TestRefreshedCredentials(t *testing.T) {
 		want  string
 		asked int
 	}{
-		{"just read", 9 * time.Second, "key-v1", 1},
-		{"after ten seconds", time.Second, "key-v2", 2},
+		{"rotated a moment after", 0, "key-v2", 2},
 		{"again", 9 * time.Second, "key-v2", 2},
+		{"after ten seconds", time.Second, "key-v2", 3},
 	} {
 		f.now = f.now.Add(step.after)
 		c, err := f.credentials.RefreshedCredentials(t.Context())
@@ -259,7 +261,9 @@ func TestOldValueIsUsedOn(t *testing.T) {
 	f.expectHashes(t, "tried just now, forged webhook", f.credentials.RefreshedHashes, "hash-v1 hash-v0", 0)
 	f.err = nil
 	f.set(v2, v1)
-	f.now = f.now.Add(10 * time.Second)
+	f.now = f.now.Add(10*time.Second - 1)
+	f.expectHashes(t, "still tried just now", f.credentials.Hashes, "hash-v1 hash-v0", 0)
+	f.now = f.now.Add(1)
 	f.expectHashes(t, "tried anew after ten seconds", f.credentials.Hashes, "hash-v2 hash-v1", 2)
 }
 
@@ -277,7 +281,7 @@ func TestManyCallersReadOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(f.asked) != 2 {
-		t.Errorf("%d reads, want one of each version", len(f.asked))
+	if len(f.asked) != 3 {
+		t.Errorf("%d reads, want one of each version, and one out of turn", len(f.asked))
 	}
 }

@@ -21,7 +21,6 @@ import (
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/httpapi"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/lambda"
-	"github.com/g2a-lambda/g2a-lambda/infra/local/secretsmanager"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/template"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
@@ -38,6 +37,9 @@ type Options struct {
 	Ports Ports
 	// DynamoDBEndpoint is the URL of an engine to use; "" starts one in memory.
 	DynamoDBEndpoint string
+	// SecretsEndpoint is the URL of a Secrets Manager to use, without these secrets; ""
+	// starts one in memory.
+	SecretsEndpoint string
 	// Credentials are G2A's, on both sides.
 	Credentials g2a.Credentials
 	// Catalogue is a page of products in G2A's format; nil is the simulator's own.
@@ -172,21 +174,23 @@ func (c *Cloud) checkBinaries() error {
 // listen opens all ports before anything else happens, so that a port that is taken
 // is known at once.
 func (c *Cloud) listen() error {
-	ports := []struct {
+	type port struct {
 		variable string
 		port     int
 		address  *string
 		scheme   string
-	}{
+	}
+	ports := []port{
 		{"LOCAL_HTTP_PORT", c.options.Ports.HTTP, &c.addresses.HTTP, "http://"},
 		{"LOCAL_LAMBDA_PORT", c.options.Ports.Lambda, &c.addresses.Lambda, "http://"},
 		{"LOCAL_SECRETS_PORT", c.options.Ports.Secrets, &c.addresses.Secrets, "http://"},
 		{"LOCAL_G2A_PORT", c.options.Ports.G2A, &c.addresses.G2A, "https://"},
 		{"LOCAL_DYNAMODB_PORT", c.options.Ports.DynamoDB, &c.addresses.DynamoDB, "http://"},
 	}
-	if c.options.DynamoDBEndpoint != "" {
-		ports = ports[:len(ports)-1]
-	}
+	ports = slices.DeleteFunc(ports, func(p port) bool {
+		return p.address == &c.addresses.DynamoDB && c.options.DynamoDBEndpoint != "" ||
+			p.address == &c.addresses.Secrets && c.options.SecretsEndpoint != ""
+	})
 	var taken []error
 	for _, p := range ports {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p.port))
@@ -220,16 +224,6 @@ func (c *Cloud) serve(address string, handler http.Handler, serve func(*http.Ser
 		_ = server.Close() // the listener and all connections
 		done.Wait()
 	})
-}
-
-func (c *Cloud) startSecrets(context.Context) error {
-	server := secretsmanager.New(template.Region, template.AccountID, time.Now)
-	for _, s := range c.stack.Secrets {
-		server.Create(s.Name, s.Description, secretValue(c.options.Credentials))
-		c.options.Log.Printf("secret      %s", s.Name)
-	}
-	c.serve(c.addresses.Secrets, server, (*http.Server).Serve)
-	return nil
 }
 
 func (c *Cloud) startHTTP(context.Context) error {

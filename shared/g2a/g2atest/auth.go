@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +60,9 @@ func withToken(do operation) operation {
 
 // known reports whether hash and key are the account's.
 func (s *Simulator) known(hash, key string) bool {
-	return s.options.Credentials.Hash.Equal(g2a.NewSecret(hash)) && s.options.Credentials.Key.Equal(g2a.NewSecret(key))
+	return slices.ContainsFunc(s.accepted, func(c g2a.Credentials) bool {
+		return c.Hash.Equal(g2a.NewSecret(hash)) && c.Key.Equal(g2a.NewSecret(key))
+	})
 }
 
 // checkSigned checks the signed scheme: X-API-HASH, X-API-KEY, X-G2A-Timestamp in

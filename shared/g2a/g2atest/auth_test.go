@@ -30,6 +30,36 @@ func TestExportAPITakesBothSchemes(t *testing.T) {
 	}
 }
 
+// TestSetCredentials: old credentials are good for calls as long as they are accepted,
+// tokens to their end, and a reset brings the first ones back.
+func TestSetCredentials(t *testing.T) {
+	srv := newServer(t)
+	old, renewed := srv.Credentials, g2a.Credentials{Hash: g2a.NewSecret("renewed-hash"), Key: g2a.NewSecret("renewed-key")}
+	token := bearer(t, srv)
+	for _, step := range []struct {
+		name       string
+		do         func()
+		old, fresh bool // are good
+	}{
+		{"at the start", func() {}, true, false},
+		{"both", func() { srv.Simulator.SetCredentials(renewed, old) }, true, true},
+		{"renewed alone", func() { srv.Simulator.SetCredentials(renewed) }, false, true},
+		{"reset", srv.Simulator.Reset, true, false},
+	} {
+		step.do()
+		for credentials, good := range map[g2a.Credentials]bool{old: step.old, renewed: step.fresh} {
+			c := g2a.New(srv.Config(), g2a.Options{Credentials: credentials, Transport: srv.Client().Transport})
+			_, err := c.Products(t.Context(), g2a.ProductQuery{})
+			if (err == nil) != good || err != nil && !errors.Is(err, g2a.ErrCredentialsRejected) {
+				t.Errorf("%s: error %v, want them good: %t", step.name, err, good)
+			}
+		}
+		if got := send(t, srv, "GET", "/v1/offers", "", token); (got.status == http.StatusOK) != (step.name != "reset") {
+			t.Errorf("%s: the token is answered %d", step.name, got.status)
+		}
+	}
+}
+
 func TestExportAPIRefuses(t *testing.T) {
 	clock := newClock()
 	srv := newServer(t, withClock(clock))

@@ -29,8 +29,8 @@ var embeddedCatalogue []byte
 
 // Options set up a Simulator. Only Credentials are required.
 type Options struct {
-	// Credentials are the one account the simulator knows. The hash also signs
-	// the webhooks.
+	// Credentials are the account the simulator knows at the start: see
+	// Simulator.SetCredentials. The hash also signs the webhooks.
 	Credentials g2a.Credentials
 	// Catalogue is a page of products in G2A's format; nil is the embedded one.
 	Catalogue []byte
@@ -78,6 +78,7 @@ type Simulator struct {
 
 // state is what POST /_sim/reset brings back to the start.
 type state struct {
+	accepted []g2a.Credentials   // the first one's hash signs
 	faults   map[string][]*Fault // by route, the next one first; Count is what is left
 	windows  [apis]window
 	tally    tally
@@ -149,6 +150,8 @@ func (s *Simulator) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = state{
+		accepted: []g2a.Credentials{s.options.Credentials},
+
 		faults: map[string][]*Fault{},
 		tally:  tally{answered: map[string]map[int]int{}, dropped: map[string]int{}},
 		tokens: map[string]time.Time{},
@@ -157,6 +160,15 @@ func (s *Simulator) Reset() {
 		orders: map[string]*order{},
 		jobs:   map[string]job{},
 	}
+}
+
+// SetCredentials has the account's credentials be others from now on, as when a person
+// makes new ones. Webhooks are signed with the hash of current; those in accepted are
+// good for calls too. Tokens that were issued before stay good until their own end.
+func (s *Simulator) SetCredentials(current g2a.Credentials, accepted ...g2a.Credentials) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted = append([]g2a.Credentials{current}, accepted...)
 }
 
 // ServeHTTP serves G2A's calls and the control routes.

@@ -118,7 +118,7 @@ func (s *Simulator) deliver(ctx context.Context, body []byte) Delivery {
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set(g2a.HeaderTimestamp, timestamp)
 	request.Header.Set(g2a.HeaderNonce, nonce)
-	request.Header.Set(g2a.HeaderSignature, g2a.SignWebhook(s.options.Credentials.Hash, body, timestamp, nonce).Reveal())
+	request.Header.Set(g2a.HeaderSignature, g2a.SignWebhook(s.signingHash(), body, timestamp, nonce).Reveal())
 	response, err := s.options.Webhooks.Do(request)
 	if err != nil {
 		return undelivered(err)
@@ -130,6 +130,12 @@ func (s *Simulator) deliver(ctx context.Context, body []byte) Delivery {
 		delivery.Error = "the answer was cut short"
 	}
 	return delivery
+}
+
+func (s *Simulator) signingHash() g2a.Secret {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted[0].Hash
 }
 
 // undelivered is a delivery that got no answer.
