@@ -10,5 +10,9 @@
 // simulator's order book, not the project's own records, tells what was made, paid and
 // revealed.
 //
-// All of it is tests: see README.md for how to run many, or one again.
+// All of it is tests. TestAtRandom draws what happens: -v prints the table of what was
+// met, CRASHTEST_ORDERS sets how many orders there are, and CRASHTEST_SEED draws the
+// same again.
+//
+//	CRASHTEST_ORDERS=100000 go test -v -timeout 0 -run TestAtRandom ./infra/crashtest
 package crashtest

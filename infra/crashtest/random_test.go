@@ -27,8 +27,8 @@ const (
 	webhookChance = 0.1   // after a call that has to do with an order at G2A
 	crowdChance   = 0.1   // maxCallers at an order, in place of fewCallers at most
 	maxCallers    = 8
-	fewCallers    = 3
-	inFlight      = 6 // orders
+	fewCallers    = 2
+	inFlight      = 10 // orders
 
 	// callerPatience is how many invocations a caller makes before it is cut off.
 	callerPatience = 12
@@ -143,7 +143,7 @@ func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, numb
 	orders := newOrders("random-"+newTraceRoot(), seed, number)
 	b := &batch{
 		stack: newStack(t, options{
-			engine: engine, orders: orders, pendingDetails: pending, concurrency: 32,
+			engine: engine, orders: orders, pendingDetails: pending, concurrency: 40,
 			retryMax: []string{"0", "0", "0", "1"}[random.IntN(4)],
 		}),
 		workflow: readWorkflow(t), orders: orders, random: random, faults: map[string]int{},
@@ -205,15 +205,16 @@ func (b *batch) crowd(o *order) {
 // end brings an order to its end with one caller that nothing disturbs.
 func (b *batch) end(o *order) {
 	o.arrive()
-	e := execution{invocations: endPatience}
-	for e.invocations > 0 {
+	e := execution{invocations: endPatience, maxWaits: endWaits}
+	for {
 		out := e.run(b.t.Context(), b.stack, b.workflow, o)
-		if final(out.Status) {
-			break
+		switch {
+		case final(out.Status):
+			return
+		case e.invocations <= 0 || out.Status == "waiting":
+			b.t.Errorf("order %s: %d invocations and %d waits bring it to no end, but to %s", o.ref, endPatience-e.invocations, e.waits, out)
+			return
 		}
-	}
-	if e.invocations <= 0 || e.waits > endWaits {
-		b.t.Errorf("order %s: %d invocations and %d waits bring it to no end", o.ref, endPatience-e.invocations, e.waits)
 	}
 }
 
