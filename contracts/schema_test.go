@@ -149,11 +149,11 @@ func TestDrift(t *testing.T) {
 			"status is missing": {`,"status":"completed"`, ``, "missing property 'status'"},
 		},
 		"token-output": {
-			"the token":       {`"version"`, `"access_token":"x","version"`, "additional properties 'access_token'"},
-			"time as a text":  {`1764003600`, `"2025-11-24T16:00:00Z"`, "'/token_expires_at'"},
-			"version 0":       {`"version":1`, `"version":0`, "'/version'"},
-			"ttl is renamed":  {`"ttl_seconds"`, `"ttl"`, "missing property 'ttl_seconds'"},
-			"ttl is negative": {`3599`, `-1`, "'/ttl_seconds'"},
+			"the token":         {`"version"`, `"access_token":"x","version"`, "additional properties 'access_token'"},
+			"time as a text":    {`1764003600`, `"2025-11-24T16:00:00Z"`, "'/token_expires_at'"},
+			"a version below 0": {`"version":1`, `"version":-1`, "'/version'"},
+			"ttl is renamed":    {`"ttl_seconds"`, `"ttl"`, "missing property 'ttl_seconds'"},
+			"ttl is negative":   {`3599`, `-1`, "'/ttl_seconds'"},
 		},
 		"health-report": {
 			"ok, with a failing part":    {`"store":{"status":"ok"`, `"store":{"status":"failing"`, "'/status'"},
