@@ -185,6 +185,32 @@ func TestRetryRefused(t *testing.T) {
 	})
 }
 
+// Who has read the record before somebody else tried the event writes nothing.
+func TestRetryTriedMeanwhile(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		body := eventBody("e1", g2a.EventStatusChanged, "completed")
+		park(t, e, g2a.EventStatusChanged, body, 2)
+		before := attributesOf(t, e.Item(t, e.StateTable, eventPK("e1"), "EVENT"))
+		read := inbox.EventRecord{Key: "e1#o1#order.status_changed", Attempts: 1, Body: []byte(body)}
+		d := delivery("", "e1", "completed")
+		for name, write := range map[string]func() (inbox.Found, bool, error){
+			"applied":            func() (inbox.Found, bool, error) { return box(e).ApplyParked(ctx, read, d, false) },
+			"applied by force":   func() (inbox.Found, bool, error) { return box(e).ApplyParked(ctx, read, d, true) },
+			"recorded as parked": func() (inbox.Found, bool, error) { return box(e).RecordParked(ctx, read, parked(d)) },
+		} {
+			found, applied, err := write()
+			must(t, err)
+			if applied || !found.Event {
+				t.Errorf("%s: applied %t, found %+v", name, applied, found)
+			}
+		}
+		delete(before, "pk")
+		delete(before, "sk")
+		wantItem(t, e, e.StateTable, eventPK("e1"), "EVENT", before)
+		wantItem(t, e, e.OrdersTable, "G2A#o1", "STATUS", nil)
+	})
+}
+
 // A parked event that many try at once is applied once, and the others are told.
 func TestRetryRace(t *testing.T) {
 	const callers = 16
