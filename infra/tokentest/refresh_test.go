@@ -44,6 +44,7 @@ func gate(l *tap) (arrived <-chan struct{}, open func()) {
 
 // TestProcessesAtOnce has eight processes refresh at once, with no token anywhere.
 func TestProcessesAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	if err := s.g2a.AddFault(slow); err != nil {
 		t.Fatal(err)
@@ -62,6 +63,7 @@ func TestProcessesAtOnce(t *testing.T) {
 // TestOverlappingRuns: a second run of the schedule comes while the first one is
 // replacing a token that can still be used.
 func TestOverlappingRuns(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	if a := s.refresh(""); a.Version != 1 {
 		t.Fatalf("got %+v", a)
@@ -89,6 +91,7 @@ func TestOverlappingRuns(t *testing.T) {
 // TestLeaderKilled kills the process that is fetching the first token, with G2A's
 // answer on its way.
 func TestLeaderKilled(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	arrived, open := gate(s.market)
 	trace, first := newTrace(), make(chan answer)
@@ -118,6 +121,7 @@ func TestLeaderKilled(t *testing.T) {
 // TestCredentialsRefused: one call of G2A for all runs, each of which fails and says so,
 // until the secret holds other credentials.
 func TestCredentialsRefused(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	renewed := g2a.Credentials{Hash: g2a.NewSecret("renewed-hash"), Key: g2a.NewSecret("renewed-key")}
 	s.g2a.SetCredentials(renewed)
@@ -174,6 +178,7 @@ func (s *stack) renew() {
 // TestStoreDown: a token is fetched without the store, which is counted, and the cache
 // is used as soon as it is there again.
 func TestStoreDown(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	s.dynamoDB.set(func(*http.Request) bool { return false })
 	for range 2 {
@@ -199,6 +204,7 @@ func TestStoreDown(t *testing.T) {
 
 // TestTokenServerDown: with the old token in hand a run succeeds, without it fails.
 func TestTokenServerDown(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	s.refresh("")
 	s.age(50 * time.Minute)
@@ -217,6 +223,7 @@ func TestTokenServerDown(t *testing.T) {
 
 // TestPermissions: what the functions ask of DynamoDB, the template lets them.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	for _, function := range []string{"TokenRefreshFunction", "HealthFunction"} {
 		t.Run(function, func(t *testing.T) {
 			s := newStack(t, nil)

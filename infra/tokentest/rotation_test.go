@@ -105,6 +105,7 @@ func flows(t *testing.T, all ...*flow) (await func(), stop func()) {
 // TestRotation rotates the credentials while orders and webhooks flow: none of them
 // fails or is refused, and no process ends.
 func TestRotation(t *testing.T) {
+	t.Parallel()
 	endpoint := moto(t)
 	s := newStack(t, func(o *cloud.Options) { o.SecretsEndpoint, o.Concurrency = endpoint, 1 })
 	renewed := g2a.Credentials{Hash: g2a.NewSecret("renewed-hash-of-the-token-test"), Key: g2a.NewSecret("renewed-key-of-the-token-test")}
