@@ -149,12 +149,11 @@ func market(g2a http.Handler, orders []*order) http.Handler {
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		var wish map[string]any
-		if product, text := "", ""; json.Unmarshal(body, &wish) == nil {
-			product, _ = wish["product_id"].(string)
-			if text = dearer[product]; text != "" {
-				body = fmt.Appendf(nil, `{"product_id":%q}`, text)
-			}
+		var wish struct {
+			ProductID string `json:"product_id"`
+		}
+		if json.Unmarshal(body, &wish) == nil && dearer[wish.ProductID] != "" {
+			body = fmt.Appendf(nil, `{"product_id":%q}`, dearer[wish.ProductID])
 		}
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		g2a.ServeHTTP(w, r)

@@ -34,7 +34,9 @@ const (
 	callerPatience = 12
 	// endPatience is how many an order's last caller may make, undisturbed. It is as
 	// much as a circuit breaker that is open may refuse in the 10 seconds it stays so.
-	endPatience = 1000
+	endPatience = 200
+	// failedPatience is enough where one order has come to no end already.
+	failedPatience = 10
 	// endWaits is how often the last caller may be told to wait: a few rounds more than
 	// the order is pending at G2A.
 	endWaits = 8
@@ -205,14 +207,18 @@ func (b *batch) crowd(o *order) {
 // end brings an order to its end with one caller that nothing disturbs.
 func (b *batch) end(o *order) {
 	o.arrive()
-	e := execution{invocations: endPatience, maxWaits: endWaits}
+	patience := endPatience
+	if b.t.Failed() {
+		patience = failedPatience
+	}
+	e := execution{invocations: patience, maxWaits: endWaits}
 	for {
 		out := e.run(b.t.Context(), b.stack, b.workflow, o)
 		switch {
 		case final(out.Status):
 			return
 		case e.invocations <= 0 || out.Status == "waiting":
-			b.t.Errorf("order %s: %d invocations and %d waits bring it to no end, but to %s", o.ref, endPatience-e.invocations, e.waits, out)
+			b.t.Errorf("order %s: %d invocations and %d waits bring it to no end, but to %s", o.ref, patience-e.invocations, e.waits, out)
 			return
 		}
 	}
