@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -471,6 +472,7 @@ func FuzzGateway(f *testing.F) {
 		{headers: map[string]string{"x-g2a-nonce": nonce + "," + nonce}},
 		{headers: map[string]string{"X-G2A-Signature": signature}},
 		{headers: map[string]string{"content-type": "text/plain"}},
+		{timestamp: "1763999699999"}, {timestamp: "1764000300001"}, {nonce: "123456789012345"},
 	} {
 		f.Add(d.event(f))
 	}
@@ -497,8 +499,8 @@ func FuzzGateway(f *testing.F) {
 	})
 }
 
-// signed reports whether a payload holds a webhook that hash has signed, by the
-// shortest way to see it.
+// signed reports whether a payload holds a webhook that hash has signed within five
+// minutes, with a nonce that is one, by the shortest way to see it.
 func signed(payload []byte) bool {
 	var event events.APIGatewayV2HTTPRequest
 	if json.Unmarshal(payload, &event) != nil {
@@ -513,5 +515,9 @@ func signed(payload []byte) bool {
 		body, _ = base64.StdEncoding.DecodeString(event.Body)
 	}
 	right := g2a.SignWebhook(hash, body, headers["x-g2a-timestamp"], headers["x-g2a-nonce"]).Reveal()
+	sent, err := strconv.ParseInt(headers["x-g2a-timestamp"], 10, 64)
+	if err != nil || now.Sub(time.UnixMilli(sent)).Abs() > 5*time.Minute || len(headers["x-g2a-nonce"]) < 16 {
+		return false
+	}
 	return strings.EqualFold(right, headers["x-g2a-signature"])
 }

@@ -107,39 +107,58 @@ func webhookMAC(hash Secret, body []byte, timestamp, nonce string) []byte {
 // than one while the credentials are rotated) and reads its event. The errors are
 // those of the block above. Whether the nonce and the event are new is for the
 // caller, who remembers them.
+//
+// The signature is computed and compared whatever else is wrong, and nothing of the
+// body is read before it is right: the time that a refusal takes does not tell the
+// sender what it is for.
 func VerifyWebhook(body []byte, header http.Header, hashes []Secret, now time.Time) (Event, error) {
-	signature, err := only(header, HeaderSignature, ErrSignatureAbsent)
-	if err != nil {
+	h, err := readWebhookHeader(header, now)
+	signed := signedByOne(hashes, h.signature[:], body, h.timestamp, h.nonce)
+	switch {
+	case err != nil:
 		return Event{}, err
-	}
-	timestamp, err := only(header, HeaderTimestamp, ErrTimestampAbsent)
-	if err != nil {
-		return Event{}, err
-	}
-	nonce, err := only(header, HeaderNonce, ErrNonceAbsent)
-	if err != nil {
-		return Event{}, err
-	}
-	given, err := hex.DecodeString(signature)
-	if err != nil || len(given) != sha256.Size {
-		return Event{}, ErrSignatureMalformed
-	}
-	sentAt, err := readTimestamp(timestamp, now)
-	if err != nil {
-		return Event{}, err
-	}
-	if !noncePattern.MatchString(nonce) {
-		return Event{}, ErrNonceMalformed
-	}
-	if !signedByOne(hashes, given, body, timestamp, nonce) {
+	case !signed:
 		return Event{}, ErrSignatureWrong
 	}
 	event, err := ParseEvent(body)
 	if err != nil {
 		return Event{}, err
 	}
-	event.Nonce, event.SentAt = nonce, sentAt
+	event.Nonce, event.SentAt = h.nonce, h.sentAt
 	return event, nil
+}
+
+// webhookHeader is what the headers of a webhook say.
+type webhookHeader struct {
+	signature        [sha256.Size]byte
+	timestamp, nonce string
+	sentAt           time.Time
+}
+
+// readWebhookHeader reads all headers, also after a mistake, and gives the first one.
+func readWebhookHeader(header http.Header, now time.Time) (h webhookHeader, mistake error) {
+	signature, err := only(header, HeaderSignature, ErrSignatureAbsent)
+	note := func(err error) {
+		if mistake == nil {
+			mistake = err
+		}
+	}
+	note(err)
+	h.timestamp, err = only(header, HeaderTimestamp, ErrTimestampAbsent)
+	note(err)
+	h.nonce, err = only(header, HeaderNonce, ErrNonceAbsent)
+	note(err)
+	given, err := hex.DecodeString(signature)
+	if err != nil || len(given) != sha256.Size {
+		note(ErrSignatureMalformed)
+	}
+	copy(h.signature[:], given)
+	h.sentAt, err = readTimestamp(h.timestamp, now)
+	note(err)
+	if !noncePattern.MatchString(h.nonce) {
+		note(ErrNonceMalformed)
+	}
+	return h, mistake
 }
 
 // only gives the one value of a header. With two, sender and receiver might mean
