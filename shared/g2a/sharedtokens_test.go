@@ -331,3 +331,18 @@ func TestTokenServerDown(t *testing.T) {
 		}
 	})
 }
+
+// TestFetchTokenFor sends these credentials, and does not look for others when G2A
+// rejects them.
+func TestFetchTokenFor(t *testing.T) {
+	source := &rotating{fresh: g2a.Credentials{Hash: g2a.NewSecret("fresh-hash"), Key: g2a.NewSecret("fresh-key")}}
+	g2aServer := &script{replies: []reply{answer(401, body("AUTH02")), answer(200, goodToken)}}
+	client := g2a.New(testConfig(), g2a.Options{Credentials: source, Transport: g2aServer})
+	given := g2a.Credentials{Hash: g2a.NewSecret("given-hash"), Key: g2a.NewSecret("given-key")}
+	if _, err := client.FetchTokenFor(t.Context(), given); !errors.Is(err, g2a.ErrCredentialsRejected) {
+		t.Errorf("got %v, want ErrCredentialsRejected", err)
+	}
+	if sent := g2aServer.requests(); len(sent) != 1 || sent[0].Header.Get("Authorization") != "given-hash, given-key" || source.refreshed != 0 {
+		t.Errorf("%d requests sent, the first with %q, looked for others %d times", len(sent), sent[0].Header.Get("Authorization"), source.refreshed)
+	}
+}

@@ -2,6 +2,7 @@ package g2atest_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -166,4 +167,27 @@ func TestBadWebhookIsRefused(t *testing.T) {
 	t.Run("no receiver", func(t *testing.T) {
 		send(t, newServer(t), "POST", "/_sim/webhook", `{"order_id":"1","type":"order.failed","status":"failed"}`).wantFailure(t, http.StatusConflict, "")
 	})
+}
+
+// TestWebhookIsSignedWithTheCurrentHash: the receiver knows the first credentials alone.
+func TestWebhookIsSignedWithTheCurrentHash(t *testing.T) {
+	clock := newClock()
+	r := newReceiver(t, clock.Now, http.StatusOK, `{}`)
+	srv := webhookServer(t, clock, r.URL)
+	other := g2a.Credentials{Hash: g2a.NewSecret("another-hash"), Key: g2a.NewSecret("another-key")}
+	for i, step := range []struct {
+		credentials []g2a.Credentials
+		want        error
+	}{
+		{[]g2a.Credentials{testCredentials, other}, nil},
+		{[]g2a.Credentials{other, testCredentials}, g2a.ErrSignatureWrong},
+	} {
+		srv.Simulator.SetCredentials(step.credentials[0], step.credentials[1:]...)
+		if _, err := srv.Simulator.Deliver(t.Context(), g2atest.Webhook{OrderID: "1", Type: g2a.EventOrderCompleted, Status: g2a.StatusCompleted}); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.faults[i]; !errors.Is(got, step.want) {
+			t.Errorf("delivery %d: %v, want %v", i+1, got, step.want)
+		}
+	}
 }
