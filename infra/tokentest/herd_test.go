@@ -27,7 +27,7 @@ import (
 const herdSize = 200
 
 // smallHerd is for where the number adds nothing.
-const smallHerd = 50
+const smallHerd = 20
 
 // herd is many instances of one account.
 type herd struct {

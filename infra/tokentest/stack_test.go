@@ -111,9 +111,15 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// newStack starts a stack on minidyn.
 func newStack(t *testing.T, set func(*cloud.Options)) *stack {
 	t.Helper()
-	engine, err := url.Parse(storetest.Minidyn(t))
+	return newStackOn(t, storetest.Minidyn(t), set)
+}
+
+func newStackOn(t *testing.T, endpoint string, set func(*cloud.Options)) *stack {
+	t.Helper()
+	engine, err := url.Parse(endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,9 @@ func (c *Client) FetchTokenFor(ctx context.Context, credentials Credentials) (To
 	return fixed.FetchToken(ctx)
 }
 
-// signForm writes the form of OAuth2's client credentials grant.
+// signForm writes the form of OAuth2's client credentials grant. That form is all there
+// is to the grant: a library for it would send it past the client's retries, limits and
+// errors, and puts G2A's words, which may repeat the secret, into errors of its own.
 func signForm(r *request, credentials Credentials) {
 	r.body = []byte(url.Values{
 		"grant_type":    {"client_credentials"},
