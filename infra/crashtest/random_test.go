@@ -25,6 +25,7 @@ const (
 	stallChance   = 0.001 // of a call to G2A: no answer within the client's time-out
 	maxStalls     = 2     // in a batch: each costs 5 seconds
 	webhookChance = 0.1   // after a call that has to do with an order at G2A
+	maxAge        = 2     // of a webhook, in statuses
 	crowdChance   = 0.1   // maxCallers at an order, in place of fewCallers at most
 	maxCallers    = 8
 	fewCallers    = 2
@@ -263,7 +264,7 @@ func (b *batch) disturbWebhook() fate {
 func (b *batch) send(o *order) {
 	b.letters.Go(func() {
 		if sold := b.ofOrder(o); len(sold) > 0 {
-			b.postman.tell(context.WithoutCancel(b.t.Context()), sold[o.pick(len(sold))])
+			b.postman.tell(context.WithoutCancel(b.t.Context()), sold[o.pick(len(sold))], o.pick(maxAge+1))
 		}
 	})
 }

@@ -31,14 +31,19 @@ func newPostman(s *stack) *postman { return &postman{stack: s, accepted: map[str
 // maxDeliveries of one event: so often in a row no function is killed.
 const maxDeliveries = 100
 
-// tell sends the webhook of what an order at G2A has come to.
-func (p *postman) tell(ctx context.Context, sold g2atest.OrderRecord) {
-	w := g2atest.Webhook{OrderID: sold.ID, Type: "order.status_changed", Status: g2a.StatusPending}
-	switch {
-	case sold.Status == "complete":
-		w.Type, w.Status = "order.completed", g2a.StatusCompleted
-	case sold.Paid:
-		w.Status = g2a.StatusProcessing
+// tell sends the webhook of what an order at G2A has come to, or, with an age, of so
+// many statuses before that, as one that was long on its way.
+func (p *postman) tell(ctx context.Context, sold g2atest.OrderRecord, age int) {
+	history := []g2a.EventStatus{g2a.StatusPending}
+	if sold.Paid {
+		history = append(history, g2a.StatusProcessing)
+	}
+	if sold.Status == "complete" {
+		history = append(history, g2a.StatusCompleted)
+	}
+	w := g2atest.Webhook{OrderID: sold.ID, Type: "order.status_changed", Status: history[max(0, len(history)-1-age)]}
+	if w.Status == g2a.StatusCompleted {
+		w.Type = "order.completed"
 	}
 	p.deliver(ctx, w)
 }
@@ -184,7 +189,7 @@ func TestWithWebhook(t *testing.T) {
 	if out := s.invoke(t.Context(), o, o.input()); out.Status != "waiting" {
 		t.Fatalf("%s, want waiting", out)
 	}
-	newPostman(s).tell(t.Context(), s.ofOrder(o)[0])
+	newPostman(s).tell(t.Context(), s.ofOrder(o)[0], 0)
 	var seen passages
 	s.strike(seen.note)
 	if out := s.invoke(t.Context(), o, o.input()); out.Status != "fulfilled" {
