@@ -56,6 +56,7 @@ build-WebhookFunction build-OrderFunction build-TokenRefreshFunction build-Healt
 .PHONY: test
 test: build dynamodb-local moto
 	go test -race $$(go list ./... | grep -v -E '$(PROOFS)')
+	go test -race -v -run Linearizable ./shared/store
 	go test -race -v -p 1 $$(go list ./... | grep -E '$(PROOFS)')
 
 # The promises proven from outside: on real binaries, which are killed, with real
@@ -65,7 +66,8 @@ PROOFS := infra/(crashtest|stormtest|workflow|tokentest)$$
 # The same at full size: hours.
 .PHONY: soak
 soak: build dynamodb-local moto
-	CRASHTEST_ORDERS=100000 go test -race -v -timeout 24h ./infra/crashtest
+	STORMTEST_EVENTS=10000 go test -race -v -timeout 2h -run Storm ./infra/stormtest
+	CRASHTEST_ORDERS=100000 go test -race -v -timeout 24h -run AtRandom ./infra/crashtest
 
 # Fetches DynamoDB Local, which needs Java. Without it the tests on it are left out;
 # in CI that is a failure.
