@@ -218,8 +218,11 @@ func (s *storm) checkOrder(order string, events []*event, records map[string]ite
 		if records[e.key()].Outcome != "processed" {
 			continue
 		}
-		if other := applied[ranks[e.status]]; other != nil || ranks[e.status] == 0 {
-			s.books.problem("order %s: %s is applied, and %v", order, e.key(), other)
+		switch other := applied[ranks[e.status]]; {
+		case other != nil:
+			s.books.problem("order %s: %s is applied, and %s of the same rank", order, e.key(), other.key())
+		case ranks[e.status] == 0:
+			s.books.problem("order %s: %s is applied, of a status that nobody knows", order, e.key())
 		}
 		applied[ranks[e.status]] = e
 	}
