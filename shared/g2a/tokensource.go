@@ -109,8 +109,8 @@ func (r TokenRejection) next(now time.Time) TokenRejection {
 type TokenStore interface {
 	LoadToken(ctx context.Context, fingerprint string) (TokenRecord, error)
 	// LeaseToken makes lease that of the account. It reports false where the record is
-	// not any more what the caller has seen, in the token's version or in the lease,
-	// unless the lease is the same owner's.
+	// not any more what the caller has seen, in the token's version, in the rejections
+	// or in the lease, unless the lease is the same owner's.
 	LeaseToken(ctx context.Context, fingerprint string, seen TokenRecord, lease TokenLease) (bool, error)
 	// SaveToken keeps a token, and ends the owner's lease and the rejections. It reports
 	// false, and keeps nothing, when owner no longer has the lease.

@@ -151,7 +151,7 @@ func (s *memoryStore) LeaseToken(_ context.Context, fingerprint string, seen g2a
 	switch {
 	case s.leaseErr != nil:
 		return false, s.leaseErr
-	case item.token.Version != seen.Token.Version, item.owner != seen.Lease.Owner || !item.until.Equal(seen.Lease.Until):
+	case item.token.Version != seen.Token.Version, item.rejection.Count != seen.Rejection.Count, item.owner != seen.Lease.Owner || !item.until.Equal(seen.Lease.Until):
 		return false, nil
 	}
 	item.owner, item.until = lease.Owner, lease.Until

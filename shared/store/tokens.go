@@ -68,6 +68,12 @@ func (t Tokens) LeaseToken(ctx context.Context, fingerprint string, seen g2a.Tok
 	if seen.Token.Version != 0 {
 		version, v[":version"] = "version = :version", number(seen.Token.Version)
 	}
+	// A rejection ends a lease with the owner and the end that another owner may have
+	// seen before it: the count tells the two apart.
+	rejections := "attribute_not_exists(rejections)"
+	if seen.Rejection.Count != 0 {
+		rejections, v[":rejections"] = "rejections = :rejections", number(seen.Rejection.Count)
+	}
 	unchanged := "attribute_not_exists(lease_owner)"
 	if seen.Lease.Owner != "" {
 		unchanged = "(lease_owner = :seen_owner AND lease_until = :seen_until)"
@@ -76,7 +82,7 @@ func (t Tokens) LeaseToken(ctx context.Context, fingerprint string, seen g2a.Tok
 	_, err := t.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.Table, Key: t.key(fingerprint),
 		UpdateExpression:          aws.String("SET lease_owner = :owner, lease_until = :until"),
-		ConditionExpression:       aws.String(version + " AND (" + unchanged + " OR lease_owner = :owner)"),
+		ConditionExpression:       aws.String(version + " AND " + rejections + " AND (" + unchanged + " OR lease_owner = :owner)"),
 		ExpressionAttributeValues: v,
 	})
 	switch {

@@ -31,6 +31,12 @@ func seen(version int64, owner string, until time.Duration) g2a.TokenRecord {
 	return record
 }
 
+// rejectedOnce is a record with one rejection.
+func rejectedOnce(record g2a.TokenRecord) g2a.TokenRecord {
+	record.Rejection = g2a.TokenRejection{Count: 1, Until: now.Add(30 * time.Second)}
+	return record
+}
+
 // ended is until when a lease was that was given back: 1970.
 var ended = time.Unix(0, 0).Sub(now) / time.Second
 
@@ -175,13 +181,13 @@ func TestTokens(t *testing.T) {
 		"rejected again": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 1))
-			mustLease(t, e, seen(0, "a", ended), "b", 60, true)
+			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "b", 60, true)
 			must(t, release(e, "b", 2))
 		}, attributes{"lease_owner": "S b", "lease_until": "N 0", "rejections": "N 2", "rejected_until": at(60)}},
 		"rejected, and somebody tries again": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 1))
-			mustLease(t, e, seen(0, "a", ended), "b", 60, true)
+			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "b", 60, true)
 		}, leased(attributes{"rejections": "N 1", "rejected_until": at(30)}, "b", 60)},
 		"rejected with a token kept": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
@@ -192,9 +198,18 @@ func TestTokens(t *testing.T) {
 		"a token ends the rejections": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 1))
-			mustLease(t, e, seen(0, "a", ended), "b", 60, true)
+			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "b", 60, true)
 			mustSave(t, e, "b", 1, true)
 		}, kept(1)},
+		"a rejection that was not seen": {func(t *testing.T, e *storetest.Engine) {
+			mustLease(t, e, seen(0, "", 0), "a", 20, true)
+			must(t, release(e, "a", 1))
+			mustLease(t, e, seen(0, "a", ended), "b", 60, false)
+			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "a", 60, true)
+			must(t, release(e, "a", 2))
+			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "b", 60, false)
+			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "a", 60, false)
+		}, attributes{"lease_owner": "S a", "lease_until": "N 0", "rejections": "N 2", "rejected_until": at(60)}},
 		"who lost the lease rejects nothing": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustLease(t, e, seen(0, "a", 20), "b", 40, true)
