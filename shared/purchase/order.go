@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/currency"
+
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
@@ -179,6 +181,8 @@ func (i Input) request() (Request, error) {
 		}
 		if _, err := g2a.ParseMoney("0", i.Currency); err != nil {
 			problem("%v", err)
+		} else if _, err := currency.ParseISO(i.Currency); err != nil {
+			problem("currency %q is not one of ISO 4217", i.Currency)
 		}
 		request.MaxPrice = g2a.Money{Amount: limit.Amount, Currency: i.Currency}
 	}
