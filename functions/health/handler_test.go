@@ -351,7 +351,7 @@ func TestEventThatIsNoObject(t *testing.T) {
 		t.Run(payload, func(t *testing.T) {
 			f := newFixture()
 			output, err := lambda.NewHandler(f.handler).Invoke(t.Context(), []byte(payload))
-			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != "InvalidEvent" { //nolint:errorlint // as aws-lambda-go looks at it
+			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != "InvalidEvent" { // as aws-lambda-go looks at it
 				t.Errorf("got %s, %#v", output, err)
 			}
 			if f.tokenAsks.Load()+f.storeAsks.Load() != 0 {

@@ -223,7 +223,7 @@ func TestErrors(t *testing.T) {
 				}
 				return purchase.Result{}, tt.err
 			}), tt.payload)
-			if failure, named := got.err.(messages.InvokeResponse_Error); !named || !reflect.DeepEqual(failure, tt.want) { //nolint:errorlint // as aws-lambda-go looks at it
+			if failure, named := got.err.(messages.InvokeResponse_Error); !named || !reflect.DeepEqual(failure, tt.want) { // as aws-lambda-go looks at it
 				t.Errorf("got %#v\nwant %#v", got.err, tt.want)
 			}
 			if got.output != nil {

@@ -109,7 +109,7 @@ func TestErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			output, log, metrics, err := invoke(t, source(func(context.Context) (g2a.Token, error) { return g2a.Token{}, tt.err }), schedule)
-			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || !reflect.DeepEqual(failure, tt.want) { //nolint:errorlint // as aws-lambda-go looks at it
+			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || !reflect.DeepEqual(failure, tt.want) { // as aws-lambda-go looks at it
 				t.Errorf("got %s, %#v\nwant %#v", output, err, tt.want)
 			}
 			line := object(t, log)
@@ -130,7 +130,7 @@ func TestEventThatIsNoObject(t *testing.T) {
 				t.Error("a token is asked for")
 				return g2a.Token{}, nil
 			}), payload)
-			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != "InvalidEvent" { //nolint:errorlint // as aws-lambda-go looks at it
+			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != "InvalidEvent" { // as aws-lambda-go looks at it
 				t.Errorf("got %s, %#v", output, err)
 			}
 		})

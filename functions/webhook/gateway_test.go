@@ -427,7 +427,7 @@ func TestInvalidEvents(t *testing.T) {
 			var output []byte
 			var err error
 			written := captured(t, func() { output, err = f.gateway.Invoke(t.Context(), []byte(tt.payload)) })
-			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != "InvalidEvent" || failure.Message == "" { //nolint:errorlint // as aws-lambda-go looks at it
+			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != "InvalidEvent" || failure.Message == "" { // as aws-lambda-go looks at it
 				t.Errorf("got %s, %#v", output, err)
 			}
 			if written != "" {
@@ -487,7 +487,7 @@ func FuzzGateway(f *testing.F) {
 			t.Errorf("the store is touched by %q", payload)
 		}
 		if err != nil {
-			if failure, named := err.(messages.InvokeResponse_Error); !named || failure.Type != "InvalidEvent" { //nolint:errorlint // as aws-lambda-go looks at it
+			if failure, named := err.(messages.InvokeResponse_Error); !named || failure.Type != "InvalidEvent" { // as aws-lambda-go looks at it
 				t.Errorf("error %#v", err)
 			}
 			return

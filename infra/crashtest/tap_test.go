@@ -97,7 +97,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 // sendCut sends a request whose answer nobody awaits: that it is cut does not matter.
 func sendCut(send func()) {
 	defer func() {
-		if cut := recover(); cut != nil && cut != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+		if cut := recover(); cut != nil && cut != http.ErrAbortHandler { // as net/http compares it
 			panic(cut)
 		}
 	}()

@@ -31,7 +31,7 @@ func hang(t *testing.T, l *tap) {
 func (s *stack) get(path string) (status int, body []byte) {
 	s.t.Helper()
 	started := time.Now()
-	response, err := http.Get(s.Addresses().HTTP + path) //nolint:gosec // our own
+	response, err := http.Get(s.Addresses().HTTP + path) // our own
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func (s *Server) getSecretValue(in request) (any, error) {
 		return nil, err
 	}
 	return struct {
-		ARN, Name, VersionId, SecretString string //nolint:revive // the names of the protocol
+		ARN, Name, VersionId, SecretString string // the names of the protocol
 		VersionStages                      []string
 		CreatedDate                        float64
 	}{found.arn, found.name, v.id, v.value.Reveal(), slices.Clone(v.stages), epoch(v.created)}, nil
@@ -107,7 +107,7 @@ func (s *Server) putSecretValue(in request) (any, error) {
 		return nil, err
 	}
 	return struct {
-		ARN, Name, VersionId string //nolint:revive // the names of the protocol
+		ARN, Name, VersionId string // the names of the protocol
 		VersionStages        []string
 	}{found.arn, found.name, v.id, slices.Clone(v.stages)}, nil
 }
@@ -117,7 +117,7 @@ type description struct {
 	ARN, Name, Description string
 	CreatedDate            float64
 	LastChangedDate        float64
-	VersionIdsToStages     map[string][]string `json:",omitempty"` //nolint:revive // the name of the protocol
+	VersionIdsToStages     map[string][]string `json:",omitempty"` // the name of the protocol
 	SecretVersionsToStages map[string][]string `json:",omitempty"`
 }
 
