@@ -77,12 +77,12 @@ dynamodb-local:
 		echo 'NOT RUN: the tests on DynamoDB Local, the real engine; those on the embedded one are' >&2; \
 		[ "$(CI)" != true ]; }
 
-# Fetches moto, which executes the workflow, and needs Python. Without it the tests on
+# Fetches moto, which executes the workflow and is a Secrets Manager, and needs Python. Without it the tests on
 # it are left out; in CI that is a failure.
 .PHONY: moto
 moto:
-	@infra/workflow/fetch || { \
-		echo "NOT RUN: the tests of the order workflow, which moto's interpreter executes" >&2; \
+	@infra/moto/fetch || { \
+		echo "NOT RUN: the tests on moto: the order workflow by its interpreter, a rotation in its Secrets Manager" >&2; \
 		[ "$(CI)" != true ]; }
 
 .PHONY: lint

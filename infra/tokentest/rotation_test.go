@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,43 +15,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud"
+	"github.com/g2a-lambda/g2a-lambda/infra/moto"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
-	"github.com/g2a-lambda/g2a-lambda/shared/servertest"
 )
 
-// moto starts a Secrets Manager that is not the project's own. Where it was not fetched
-// the test is skipped; with CI=true it fails.
-func moto(t *testing.T) (endpoint string) {
+// startMoto starts a Secrets Manager that is not the project's own.
+func startMoto(t *testing.T) (endpoint string) {
 	t.Helper()
-	python := filepath.Join(repository, ".local", "moto", "bin", "python")
-	if _, err := os.Stat(python); err != nil {
-		missing := "moto was not fetched, run `make moto`"
-		if _, err := exec.LookPath("python3"); err != nil {
-			missing = "python3 is missing"
+	endpoint, err := moto.Start(moto.Python(t, repository), func(ctx context.Context, url string) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/moto-api/data.json", http.NoBody)
+		if err != nil {
+			return err
 		}
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
 		}
-		t.Skipf("NOT RUN on moto: %s", missing)
-	}
-	endpoint, err := servertest.Start(servertest.Program{
-		Command: func(port int) []string {
-			return []string{python, "-m", "moto.server", "-H", "127.0.0.1", "-p", strconv.Itoa(port)}
-		},
-		// Nothing else of this environment: neither somebody's AWS profile nor a proxy.
-		Environment: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()},
-		Ready: func(ctx context.Context, url string) error {
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/moto-api/data.json", http.NoBody)
-			if err != nil {
-				return err
-			}
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				return err
-			}
-			return response.Body.Close()
-		},
+		return response.Body.Close()
 	})
 	if err != nil {
 		t.Fatalf("moto: %v", err)
@@ -106,7 +83,7 @@ func flows(t *testing.T, all ...*flow) (await func(), stop func()) {
 // fails or is refused, and no process ends.
 func TestRotation(t *testing.T) {
 	t.Parallel()
-	endpoint := moto(t)
+	endpoint := startMoto(t)
 	s := newStack(t, func(o *cloud.Options) { o.SecretsEndpoint, o.Concurrency = endpoint, 1 })
 	renewed := g2a.Credentials{Hash: g2a.NewSecret("renewed-hash-of-the-token-test"), Key: g2a.NewSecret("renewed-key-of-the-token-test")}
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/template"
+	"github.com/g2a-lambda/g2a-lambda/infra/moto"
 )
 
 // definition is what the tests read of the workflow.
@@ -63,7 +64,7 @@ func mustLoad(t *testing.T) (stack *template.Stack, d definition) {
 // TestGrammar has statelint read the definition, and copies of it with mistakes.
 func TestGrammar(t *testing.T) {
 	t.Parallel()
-	needPython(t)
+	python := moto.Python(t, repository)
 	_, d := mustLoad(t)
 	for _, test := range []struct{ name, old, new, want string }{
 		{"as it is", "", "", ""},

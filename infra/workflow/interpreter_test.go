@@ -7,10 +7,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/template"
-	"github.com/g2a-lambda/g2a-lambda/shared/servertest"
+	"github.com/g2a-lambda/g2a-lambda/infra/moto"
 )
 
 // interpreter is a moto that executes state machines, shared by all tests of the
@@ -31,55 +27,35 @@ type interpreter struct {
 	lambdas *lambdas
 }
 
-// python is the one that `make moto` made, with moto and statelint.
-var python = filepath.Join(repository, ".local", "moto", "bin", "python")
-
-// needPython skips the test where there is no such Python; with CI=true it fails.
-func needPython(t testing.TB) {
-	t.Helper()
-	if _, err := os.Stat(python); err == nil {
-		return
-	}
-	missing := "moto was not fetched, run `make moto`"
-	if _, err := exec.LookPath("python3"); err != nil {
-		missing = "python3 is missing"
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal(missing)
-	}
-	t.Skipf("NOT RUN on moto and statelint: %s", missing)
-}
-
 // mustInterpret gives the interpreter, which ends with the process, however that ends.
 func mustInterpret(t testing.TB) *interpreter {
 	t.Helper()
-	needPython(t)
-	i, err := started()
-	if err != nil {
-		t.Fatalf("moto: %v", err)
+	python := moto.Python(t, repository)
+	start.Do(func() { running, notRunning = startInterpreter(python) })
+	if notRunning != nil {
+		t.Fatalf("moto: %v", notRunning)
 	}
-	return i
+	return running
 }
 
-var started = sync.OnceValues(func() (*interpreter, error) {
+var (
+	start      sync.Once
+	running    *interpreter
+	notRunning error
+)
+
+func startInterpreter(python string) (*interpreter, error) {
 	calls := &lambdas{at: map[string]*url.URL{}, answered: map[string]map[int]int{}}
 	lambda := httptest.NewServer(calls) // ends with the process, as moto does
 	_, lambdaPort, _ := strings.Cut(lambda.Listener.Addr().String(), ":")
-	endpoint, err := servertest.Start(servertest.Program{
-		Command: func(port int) []string {
-			return []string{python, "-m", "moto.server", "-H", "127.0.0.1", "-p", strconv.Itoa(port)}
-		},
-		// Nothing else of this environment: neither somebody's AWS profile nor a proxy.
-		Environment: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "MOTO_PORT=" + lambdaPort},
-		Ready:       configure,
-	})
+	endpoint, err := moto.Start(python, configure, "MOTO_PORT="+lambdaPort)
 	if err != nil {
 		return nil, err
 	}
 	return &interpreter{states: sfn.New(sfn.Options{
 		Region: template.Region, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	}), lambdas: calls}, nil
-})
+}
 
 // configure has moto execute state machines, which by itself it does not.
 func configure(ctx context.Context, endpoint string) error {
