@@ -2,16 +2,12 @@ package tokentest
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"gopkg.in/yaml.v3"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/store/storetest"
@@ -229,59 +225,4 @@ func TestTokenServerDown(t *testing.T) {
 		t.Errorf("got %+v, want G2AUnavailable", a)
 	}
 	s.issued(1)
-}
-
-// TestPermissions: what the functions ask of DynamoDB, the template lets them.
-func TestPermissions(t *testing.T) {
-	t.Parallel()
-	for _, function := range []string{"TokenRefreshFunction", "HealthFunction"} {
-		t.Run(function, func(t *testing.T) {
-			s := newStack(t, nil)
-			s.dynamoDB.taken()
-			if answer, err := s.Invoke(t.Context(), function, []byte(`{}`)); err != nil || answer.FunctionError != "" {
-				t.Fatalf("%s, %v", answer.Payload, err)
-			}
-			asked, allowed := s.dynamoDB.taken(), policy(t, function)
-			for name := range asked {
-				_, operation, _ := strings.Cut(name, ".")
-				if !slices.Contains(allowed, "dynamodb:"+operation) {
-					t.Errorf("%s is not in the policy %s", operation, allowed)
-				}
-			}
-			if function == "TokenRefreshFunction" && asked["DynamoDB_20120810.PutItem"] == 0 {
-				t.Errorf("asked %v, want a token stored", asked)
-			}
-		})
-	}
-}
-
-// policy gives the actions that the template allows a function.
-func policy(t *testing.T, function string) (actions []string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(repository, "template.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var template struct {
-		Resources map[string]struct {
-			Properties struct {
-				Policies yaml.Node `yaml:"Policies"`
-			} `yaml:"Properties"`
-		} `yaml:"Resources"`
-	}
-	if err := yaml.Unmarshal(text, &template); err != nil {
-		t.Fatal(err)
-	}
-	policies := template.Resources[function].Properties.Policies
-	var walk func(*yaml.Node)
-	walk = func(n *yaml.Node) {
-		if n.Kind == yaml.ScalarNode && strings.HasPrefix(n.Value, "dynamodb:") {
-			actions = append(actions, n.Value)
-		}
-		for _, child := range n.Content {
-			walk(child)
-		}
-	}
-	walk(&policies)
-	return actions
 }

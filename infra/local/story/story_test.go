@@ -19,6 +19,8 @@ import (
 
 const repository = "../../.."
 
+var testHash = g2a.NewSecret("test-hash-of-the-story")
+
 // start starts a cloud of the functions' real binaries, in a folder of its own.
 func start(t *testing.T, set func(*cloud.Options)) (*cloud.Cloud, story.Stack) {
 	t.Helper()
@@ -34,7 +36,7 @@ func start(t *testing.T, set func(*cloud.Options)) (*cloud.Cloud, story.Stack) {
 	}
 	options := cloud.Options{
 		Root:        root,
-		Credentials: g2a.Credentials{Hash: g2a.NewSecret("test-hash-of-the-story"), Key: g2a.NewSecret("test-key-of-the-story")},
+		Credentials: g2a.Credentials{Hash: testHash, Key: g2a.NewSecret("test-key-of-the-story")},
 		Concurrency: 4,
 	}
 	if set != nil {
