@@ -63,6 +63,7 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 func (h handler) fail(ctx context.Context, started time.Time, in input, failure messages.InvokeResponse_Error) error {
 	h.log.ErrorContext(ctx, "order not advanced", append(h.about(ctx, started, in), "error_name", failure.Type, "error", failure.Message)...)
 	h.metrics.Count("OrderError", telemetry.Dimension{Name: "error", Value: failure.Type})
+	function.CountRejection(h.metrics, failure)
 	return failure
 }
 

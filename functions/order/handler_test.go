@@ -239,6 +239,9 @@ func TestErrors(t *testing.T) {
 			if got.metrics["OrderError"] != 1.0 || got.metrics["error"] != tt.want.Type {
 				t.Errorf("metrics %v", got.metrics)
 			}
+			if _, rejected := got.metrics["CredentialsRejected"]; rejected != (tt.want.Type == "CredentialsRejected") {
+				t.Errorf("metrics %v", got.metrics)
+			}
 		})
 	}
 }

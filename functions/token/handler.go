@@ -38,6 +38,7 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		failure := function.Fail(err)
 		h.log.ErrorContext(ctx, "no token", "error_name", failure.Type, "error", failure.Message, "correlation_id", g2a.CorrelationID(ctx))
 		h.metrics.Count("TokenError", telemetry.Dimension{})
+		function.CountRejection(h.metrics, failure)
 		return nil, failure
 	}
 	out := output{

@@ -116,8 +116,12 @@ func TestErrors(t *testing.T) {
 			if line["level"] != "ERROR" || line["error_name"] != tt.want.Type || line["error"] != tt.want.Message || line["correlation_id"] != root {
 				t.Errorf("logged %v", line)
 			}
-			if m := object(t, metrics); m["TokenError"] != 1.0 {
+			first, second, rejected := strings.Cut(strings.TrimSpace(metrics), "\n")
+			if m := object(t, first); m["TokenError"] != 1.0 {
 				t.Errorf("metrics %v", m)
+			}
+			if rejected != (tt.want.Type == "CredentialsRejected") || (rejected && object(t, second)["CredentialsRejected"] != 1.0) {
+				t.Errorf("metrics %s", metrics)
 			}
 		})
 	}

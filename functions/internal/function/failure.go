@@ -11,6 +11,7 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
+	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
 // The names that errors have for Step Functions and everyone else who invokes a
@@ -39,6 +40,14 @@ func Fail(err error) messages.InvokeResponse_Error {
 // FailAs is Fail with a name that is known.
 func FailAs(name string, err error) messages.InvokeResponse_Error {
 	return messages.InvokeResponse_Error{Type: name, Message: oneLine(err)}
+}
+
+// CountRejection counts a failure that is CredentialsRejected: one metric for all
+// functions, since one alarm is about one secret.
+func CountRejection(metrics telemetry.Metrics, failure messages.InvokeResponse_Error) {
+	if failure.Type == CredentialsRejected {
+		metrics.Count("CredentialsRejected", telemetry.Dimension{})
+	}
 }
 
 // nameOf gives the name of an error.
