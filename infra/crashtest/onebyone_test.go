@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 )
 
 // passages are the calls of the order's invocations, in their order.
@@ -46,7 +48,7 @@ func TestCosts(t *testing.T) {
 	const mostWrites = 6
 	for _, engine := range engines {
 		t.Run(engine.name, func(t *testing.T) {
-			o := ordinary("costs-"+newTraceRoot(), 1)[0]
+			o := ordinary("costs-"+cloudtest.TraceRoot(), 1)[0]
 			s := newStack(t, options{engine: engine.start, orders: []*order{o}})
 			var seen passages
 			s.strike(seen.note)
@@ -89,7 +91,7 @@ func TestOneByOne(t *testing.T) {
 			for pending := range 2 {
 				t.Run(fmt.Sprintf("pending %d times", pending), func(t *testing.T) {
 					const most = 30 // calls
-					orders := ordinary("one-"+newTraceRoot(), most*len(blows)+1)
+					orders := ordinary("one-"+cloudtest.TraceRoot(), most*len(blows)+1)
 					s := newStack(t, options{engine: engine.start, orders: orders, pendingDetails: pending})
 					var undisturbed passages
 					s.strike(undisturbed.note)

@@ -5,11 +5,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
 
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 	"github.com/g2a-lambda/g2a-lambda/shared/store/storetest"
 )
@@ -93,7 +93,7 @@ type batch struct {
 // first batch by the seed itself, but not how the callers come between each other.
 func TestAtRandom(t *testing.T) {
 	const size = 250
-	orders, seed := fromEnvironment(t, "CRASHTEST_ORDERS", 1000), fromEnvironment(t, "CRASHTEST_SEED", rand.Uint64N(1e9)+1)
+	orders, seed := cloudtest.Number(t, "CRASHTEST_ORDERS", 1000), cloudtest.Number(t, "CRASHTEST_SEED", rand.Uint64N(1e9)+1)
 	total := report{seed: seed}
 	for n := uint64(0); n*size < orders; n++ {
 		t.Run(fmt.Sprintf("batch %d", n), func(t *testing.T) {
@@ -127,23 +127,11 @@ var passedByAll = []string{
 	detailsRoute, "save key_requested", keyRoute, "save fulfilled",
 }
 
-func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
-	value := os.Getenv(name)
-	if value == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(value, 10, 64)
-	if err != nil || n == 0 {
-		t.Fatalf("%s: %q is not a whole number of at least 1", name, value)
-	}
-	return n
-}
-
 func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, number int) report {
 	t.Logf("CRASHTEST_SEED=%d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	pending := max(0, random.IntN(6)-2) // half of the batches know no pending
-	orders := newOrders("random-"+newTraceRoot(), seed, number)
+	orders := newOrders("random-"+cloudtest.TraceRoot(), seed, number)
 	b := &batch{
 		stack: newStack(t, options{
 			engine: engine, orders: orders, pendingDetails: pending, concurrency: 40,

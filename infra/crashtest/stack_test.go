@@ -3,8 +3,6 @@ package crashtest
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,11 +11,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -25,6 +20,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud"
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/lambda"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
@@ -99,7 +95,7 @@ func newStack(t testing.TB, o options) *stack {
 	dynamoDB := httptest.NewServer(tap{stack: s, server: toEngine(engine), read: storeCall})
 	t.Cleanup(dynamoDB.Close)
 	s.Cloud, err = cloud.Start(t.Context(), cloud.Options{
-		Root:             root(t),
+		Root:             cloudtest.Root(t, repository),
 		Parameters:       map[string]string{"G2ARetryMax": o.retryMax, "G2ATimeoutMs": "5000"},
 		DynamoDBEndpoint: dynamoDB.URL,
 		Credentials:      g2a.Credentials{Hash: g2a.NewSecret("hash-of-the-crash-test"), Key: g2a.NewSecret("key-of-the-crash-test")},
@@ -118,21 +114,6 @@ func newStack(t testing.TB, o options) *stack {
 	t.Cleanup(s.Close)
 	s.db = s.DynamoDB()
 	return s
-}
-
-// root makes a folder with the project's template and its binaries.
-func root(t testing.TB) string {
-	folder := t.TempDir()
-	for _, name := range []string{"template.yaml", "build"} {
-		target, err := filepath.Abs(filepath.Join(repository, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(target, filepath.Join(folder, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return folder
 }
 
 // toEngine forwards to an engine. An answer is read to its end first: where it is cut
@@ -229,7 +210,7 @@ func (o output) String() string {
 
 // invoke calls OrderFunction once for an order.
 func (s *stack) invoke(ctx context.Context, o *order, payload []byte) output {
-	i, trace := &invocation{order: o}, newTraceRoot()
+	i, trace := &invocation{order: o}, cloudtest.TraceRoot()
 	s.mu.Lock()
 	s.invocations[trace] = i
 	s.invoked++
@@ -256,12 +237,6 @@ func (s *stack) invoke(ctx context.Context, o *order, payload []byte) output {
 		s.expire(o.ref, owner)
 	}
 	return out
-}
-
-func newTraceRoot() string {
-	var id [12]byte
-	_, _ = rand.Read(id[:]) // never fails: see its documentation
-	return fmt.Sprintf("1-%08x-%s", time.Now().Unix(), hex.EncodeToString(id[:]))
 }
 
 // expire ends the lease of a caller whose process was killed and is gone, as time does
@@ -292,16 +267,7 @@ func (s *stack) item(pk, sk string) map[string]string {
 	if got.Item == nil {
 		return nil
 	}
-	fields := map[string]string{}
-	for name, value := range got.Item {
-		switch v := value.(type) {
-		case *types.AttributeValueMemberS:
-			fields[name] = v.Value
-		case *types.AttributeValueMemberN:
-			fields[name] = v.Value
-		}
-	}
-	return fields
+	return cloudtest.Texts(got.Item)
 }
 
 func itemKey(pk, sk string) map[string]types.AttributeValue {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
@@ -121,7 +122,7 @@ func TestEarlyWebhook(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			o := ordinary("early-"+newTraceRoot(), 1)[0]
+			o := ordinary("early-"+cloudtest.TraceRoot(), 1)[0]
 			s := newStack(t, options{orders: []*order{o}})
 			postman, seen := newPostman(s), passages{}
 			told := ""
@@ -167,7 +168,7 @@ func TestEarlyWebhook(t *testing.T) {
 // once.
 func TestWithoutWebhooks(t *testing.T) {
 	const rounds = 4
-	o := ordinary("unheard-"+newTraceRoot(), 1)[0]
+	o := ordinary("unheard-"+cloudtest.TraceRoot(), 1)[0]
 	s := newStack(t, options{orders: []*order{o}, pendingDetails: rounds - 1})
 	var seen passages
 	s.strike(seen.note)
@@ -184,7 +185,7 @@ func TestWithoutWebhooks(t *testing.T) {
 // TestWithWebhook has one come while the order waits: the next call needs no other of
 // G2A's than that for the key.
 func TestWithWebhook(t *testing.T) {
-	o := ordinary("heard-"+newTraceRoot(), 1)[0]
+	o := ordinary("heard-"+cloudtest.TraceRoot(), 1)[0]
 	s := newStack(t, options{orders: []*order{o}, pendingDetails: 1})
 	if out := s.invoke(t.Context(), o, o.input()); out.Status != "waiting" {
 		t.Fatalf("%s, want waiting", out)

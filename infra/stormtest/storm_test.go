@@ -9,9 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud"
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/store/storetest"
 )
@@ -62,24 +60,11 @@ type storm struct {
 // mutated letters; STORMTEST_SEED repeats what was drawn, but not how the deliveries
 // come between each other.
 func TestStorm(t *testing.T) {
-	events, seed := fromEnvironment(t, "STORMTEST_EVENTS", 600), fromEnvironment(t, "STORMTEST_SEED", rand.Uint64N(1e9)+1)
+	events, seed := cloudtest.Number(t, "STORMTEST_EVENTS", 600), cloudtest.Number(t, "STORMTEST_SEED", rand.Uint64N(1e9)+1)
 	t.Logf("STORMTEST_SEED=%d", seed)
 	t.Run("DynamoDB Local", func(t *testing.T) { runStorm(t, storetest.DynamoDBLocal(t), seed, int(events)) })
 	// The engine in memory is no place for many items.
 	t.Run("minidyn", func(t *testing.T) { runStorm(t, storetest.Minidyn(t), seed, int(min(events, 100))) })
-}
-
-func fromEnvironment(t *testing.T, name string, fallback uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return fallback
-	}
-	number, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || number == 0 {
-		t.Fatalf("%s: %q is not a number above 0", name, text)
-	}
-	return number
 }
 
 func runStorm(t *testing.T, engine string, seed uint64, events int) {
@@ -121,19 +106,9 @@ func newStorm(t *testing.T, engine string, seed uint64) *storm {
 	}
 	line := httptest.NewServer(s.tap)
 	t.Cleanup(line.Close)
-	root := t.TempDir()
-	for _, name := range []string{"template.yaml", "build"} {
-		target, err := filepath.Abs(filepath.Join(repository, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var err error
 	s.cloud, err = cloud.Start(t.Context(), cloud.Options{
-		Root: root, DynamoDBEndpoint: line.URL, Concurrency: instances,
+		Root: cloudtest.Root(t, repository), DynamoDBEndpoint: line.URL, Concurrency: instances,
 		Credentials: g2a.Credentials{Hash: s.old, Key: g2a.NewSecret(s.secretKey)},
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/store/storetest"
 )
@@ -100,7 +101,7 @@ func TestLeaderKilled(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
 	arrived, open := gate(s.market)
-	trace, first := newTrace(), make(chan answer)
+	trace, first := cloudtest.TraceRoot(), make(chan answer)
 	go func() { first <- s.refresh(trace) }()
 	<-arrived
 	if !s.Functions().Kill(trace) {
@@ -164,7 +165,7 @@ func TestCredentialsRefused(t *testing.T) {
 func (s *stack) renew() {
 	hold, arrived, done := make(chan struct{}), make(chan struct{}, 4), make(chan answer)
 	s.dynamoDB.set(func(*http.Request) bool { arrived <- struct{}{}; <-hold; return false })
-	traces := []string{newTrace(), newTrace(), newTrace(), newTrace()}
+	traces := []string{cloudtest.TraceRoot(), cloudtest.TraceRoot(), cloudtest.TraceRoot(), cloudtest.TraceRoot()}
 	for _, trace := range traces {
 		go func() { done <- s.refresh(trace) }()
 	}

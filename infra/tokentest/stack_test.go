@@ -3,8 +3,6 @@ package tokentest
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud"
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/lambda"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
@@ -131,16 +130,7 @@ func newStackOn(t *testing.T, endpoint string, set func(*cloud.Options)) *stack 
 	}
 	dynamoDB := httptest.NewServer(s.dynamoDB)
 	t.Cleanup(dynamoDB.Close)
-	root := t.TempDir()
-	for _, name := range []string{"template.yaml", "build"} {
-		target, err := filepath.Abs(filepath.Join(repository, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	root := cloudtest.Root(t, repository)
 	s.logs = filepath.Join(root, ".local", "logs")
 	options := cloud.Options{
 		Root: root, Credentials: original, Concurrency: 8, DynamoDBEndpoint: dynamoDB.URL, Log: log.New(s.ends, "", 0),
@@ -172,7 +162,7 @@ type answer struct {
 // refresh calls TokenRefreshFunction under a trace; "" is a new one.
 func (s *stack) refresh(trace string) answer {
 	if trace == "" {
-		trace = newTrace()
+		trace = cloudtest.TraceRoot()
 	}
 	result, err := s.Functions().Invoke(context.WithoutCancel(s.t.Context()), "TokenRefreshFunction", lambda.Invocation{Payload: []byte(`{}`), TraceID: "Root=" + trace})
 	var a answer
@@ -180,12 +170,6 @@ func (s *stack) refresh(trace string) answer {
 		s.t.Errorf("TokenRefreshFunction: %s, %v", result.Payload, err)
 	}
 	return a
-}
-
-func newTrace() string {
-	var id [12]byte
-	_, _ = rand.Read(id[:]) // never fails: see its documentation
-	return fmt.Sprintf("1-%08x-%s", time.Now().Unix(), hex.EncodeToString(id[:]))
 }
 
 // refreshes calls it so many times at once.
@@ -219,16 +203,7 @@ func (s *stack) token(c g2a.Credentials) map[string]string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	fields := map[string]string{}
-	for name, value := range got.Item {
-		switch v := value.(type) {
-		case *types.AttributeValueMemberS:
-			fields[name] = v.Value
-		case *types.AttributeValueMemberN:
-			fields[name] = v.Value
-		}
-	}
-	return fields
+	return cloudtest.Texts(got.Item)
 }
 
 // turnBack makes times of the original account's item earlier, as time does that no

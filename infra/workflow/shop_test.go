@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud"
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/template"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
@@ -55,12 +56,7 @@ type shop struct {
 // case, and go into the totals.
 func open(t *testing.T, change func(*cloud.Options)) *shop {
 	t.Helper()
-	s := &shop{T: t, interpreter: mustInterpret(t), root: t.TempDir(), refs: map[string]bool{}}
-	for _, name := range []string{"template.yaml", "build"} {
-		target, err := filepath.Abs(filepath.Join(repository, name))
-		s.must(err, "finding "+name)
-		s.must(os.Symlink(target, filepath.Join(s.root, name)), "linking "+name)
-	}
+	s := &shop{T: t, interpreter: mustInterpret(t), root: cloudtest.Root(t, repository), refs: map[string]bool{}}
 	options := cloud.Options{
 		Root:        s.root,
 		Credentials: g2a.Credentials{Hash: g2a.NewSecret("test-hash-of-the-workflow"), Key: g2a.NewSecret("test-key-of-the-workflow")},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/g2a-lambda/g2a-lambda/contracts"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud"
+	"github.com/g2a-lambda/g2a-lambda/infra/local/cloud/cloudtest"
 	"github.com/g2a-lambda/g2a-lambda/infra/local/story"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/store/storetest"
@@ -24,16 +25,7 @@ var testHash = g2a.NewSecret("test-hash-of-the-story")
 // start starts a cloud of the functions' real binaries, in a folder of its own.
 func start(t *testing.T, set func(*cloud.Options)) (*cloud.Cloud, story.Stack) {
 	t.Helper()
-	root := t.TempDir()
-	for _, name := range []string{"template.yaml", "build"} {
-		target, err := filepath.Abs(filepath.Join(repository, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	root := cloudtest.Root(t, repository)
 	options := cloud.Options{
 		Root:        root,
 		Credentials: g2a.Credentials{Hash: testHash, Key: g2a.NewSecret("test-key-of-the-story")},
