@@ -11,7 +11,6 @@ import (
 
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
-	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry/xray"
@@ -22,8 +21,7 @@ func main() {
 	environment := function.MustReadEnvironment(log)
 	metrics := environment.Metrics(os.Stdout)
 	db := environment.DynamoDB()
-	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
-	credentials.Log = log
+	credentials := environment.Credentials(log)
 	client := g2a.New(environment.G2A, g2a.Options{
 		Credentials: credentials,
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},

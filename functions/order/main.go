@@ -11,7 +11,6 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
-	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry/xray"
@@ -21,10 +20,8 @@ func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
 	metrics := environment.Metrics(os.Stdout)
-	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
-	credentials.Log = log
 	market := g2a.New(environment.G2A, g2a.Options{
-		Credentials: credentials,
+		Credentials: environment.Credentials(log),
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
 	})
 	lambda.Start(handler{

@@ -9,17 +9,14 @@ import (
 
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
-	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
 )
 
 func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
-	credentials := secrets.New(environment.SecretsManager(), environment.SecretID, time.Now)
-	credentials.Log = log
 	lambda.Start(newGateway(newHandler(endpoint{
-		hashes: credentials,
+		hashes: environment.Credentials(log),
 		inbox: &inbox.Inbox{
 			Store: store.Inbox{DB: environment.DynamoDB(), StateTable: environment.StateTable, OrdersTable: environment.OrdersTable},
 			Clock: time.Now,

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/secrets"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
@@ -137,6 +138,13 @@ func (e Environment) SecretsManager() *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
 		Region: e.region, Credentials: e.credentials, BaseEndpoint: e.secretsManagerEndpoint, HTTPClient: newHTTPClient(),
 	})
+}
+
+// Credentials reads G2A's credentials from the secret, and tells log where it cannot.
+func (e Environment) Credentials(log *slog.Logger) *secrets.Credentials {
+	credentials := secrets.New(e.SecretsManager(), e.SecretID, time.Now)
+	credentials.Log = log
+	return credentials
 }
 
 func newHTTPClient() *awshttp.BuildableClient {
