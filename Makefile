@@ -40,7 +40,7 @@ build: go
 
 .PHONY: build/local
 build/local: build
-	@go build -o build/local ./infra/local
+	@go build -o build/local ./infra/cmd/local
 
 # What `sam build` calls, one for each function of template.yaml.
 .PHONY: build-WebhookFunction build-OrderFunction build-TokenRefreshFunction build-HealthFunction
@@ -52,28 +52,29 @@ build-WebhookFunction build-OrderFunction build-TokenRefreshFunction build-Healt
 	GOOS=linux GOARCH=arm64 $(GO_BUILD) -o '$(ARTIFACTS_DIR)/bootstrap' ./functions/$(PACKAGE)
 
 # Every test: the packages', and the binaries' through the local cloud, on the
-# embedded DynamoDB and on the real engine.
+# embedded DynamoDB and on the real engine; then the proofs, which print what they
+# counted. `go test ./...` is the first line of it, without the engines that are fetched.
 .PHONY: test
 test: build dynamodb-local moto
-	go test -race $$(go list ./... | grep -v -E '$(PROOFS)')
+	go test -race ./...
 	go test -race -v -run Linearizable ./shared/store
-	go test -race -v -p 1 $$(go list ./... | grep -E '$(PROOFS)')
+	go test -race -v -p 1 $(PROOFS)
 
 # The promises proven from outside: on real binaries, which are killed, with real
-# engines, which are stopped. They print what they counted.
-PROOFS := infra/(crashtest|stormtest|workflow|tokentest)$$
+# engines, which are stopped.
+PROOFS := -tags proof ./infra/proof/...
 
 # The same at full size: hours.
 .PHONY: soak
 soak: build dynamodb-local moto
-	STORMTEST_EVENTS=10000 go test -race -v -timeout 2h -run Storm ./infra/stormtest
-	CRASHTEST_ORDERS=100000 go test -race -v -timeout 24h -run AtRandom ./infra/crashtest
+	STORMTEST_EVENTS=10000 go test -race -v -timeout 2h -run Storm -tags proof ./infra/proof/webhooks
+	CRASHTEST_ORDERS=100000 go test -race -v -timeout 24h -run AtRandom -tags proof ./infra/proof/orders
 
 # Fetches DynamoDB Local, which needs Java. Without it the tests on it are left out;
 # in CI that is a failure.
 .PHONY: dynamodb-local
 dynamodb-local:
-	@infra/dynamodb-local/fetch || { \
+	@infra/engine/dynamodb-local/fetch || { \
 		echo 'NOT RUN: the tests on DynamoDB Local, the real engine; those on the embedded one are' >&2; \
 		[ "$(CI)" != true ]; }
 
@@ -81,15 +82,15 @@ dynamodb-local:
 # it are left out; in CI that is a failure.
 .PHONY: moto
 moto:
-	@infra/moto/fetch || { \
+	@infra/engine/moto/fetch || { \
 		echo "NOT RUN: the tests on moto: the order workflow by its interpreter, a rotation in its Secrets Manager" >&2; \
 		[ "$(CI)" != true ]; }
 
 .PHONY: lint
 lint: go
 	@unformatted=$$(gofmt -l functions shared infra contracts); [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w): $$unformatted" >&2; exit 1; }
-	go vet ./...
-	go run $(STATICCHECK) ./...
+	go vet -tags proof ./...
+	go run $(STATICCHECK) -tags proof ./...
 
 .PHONY: clean
 clean:

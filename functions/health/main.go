@@ -1,4 +1,3 @@
-// The health function probes G2A and the store. A schedule calls it, and GET /health.
 package main
 
 import (

@@ -1,5 +1,3 @@
-// The order function takes one order as far as it can go. Step Functions calls it
-// until the order is at its end.
 package main
 
 import (

@@ -1,4 +1,3 @@
-// The token function keeps the shared access token fresh. A schedule calls it.
 package main
 
 import (

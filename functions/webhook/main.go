@@ -1,4 +1,3 @@
-// The webhook function receives G2A's webhooks, and answers GET /health/live.
 package main
 
 import (

@@ -125,4 +125,6 @@
 // its official PHP client with what the maintainers of that say in its discussions, and
 // answers observed on G2A's sandbox. What none of these tells is marked as assumed: the
 // values of [Visibility] and [OfferStatus], and the fields of a [Bestseller].
+//
+// It imports nothing of the project, so that a program may use it alone.
 package g2a

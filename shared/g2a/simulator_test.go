@@ -16,7 +16,7 @@ import (
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
-	"github.com/g2a-lambda/g2a-lambda/contracts"
+	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
@@ -32,14 +32,14 @@ type checked struct {
 
 func newChecked(t *testing.T, srv *g2atest.Server) *checked {
 	return &checked{
-		next:   contracts.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) }),
+		next:   contracttest.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) }),
 		called: map[string]int{},
 	}
 }
 
 func (c *checked) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.mu.Lock()
-	c.called[contracts.G2A().Operation(r)]++
+	c.called[contracttest.G2A().Operation(r)]++
 	c.mu.Unlock()
 	return c.next.RoundTrip(r)
 }
@@ -68,7 +68,7 @@ func TestEveryOperation(t *testing.T) {
 			}
 		})
 	}
-	for _, operation := range contracts.G2A().Operations() {
+	for _, operation := range contracttest.G2A().Operations() {
 		if called[operation] == 0 {
 			t.Errorf("operation %s was not called", operation)
 		}
@@ -358,7 +358,7 @@ func TestContractIsChecked(t *testing.T) {
 	var found []error
 	drifting := roundTrip(func(r *http.Request) (*http.Response, error) {
 		r.URL.RawQuery = "limit=5"
-		return contracts.G2A().Transport(srv.Client().Transport, func(err error) { found = append(found, err) }).RoundTrip(r)
+		return contracttest.G2A().Transport(srv.Client().Transport, func(err error) { found = append(found, err) }).RoundTrip(r)
 	})
 	client := g2a.New(srv.Config(), g2a.Options{Credentials: srv.Credentials, Transport: drifting})
 	_, _ = client.Products(t.Context(), g2a.ProductQuery{})

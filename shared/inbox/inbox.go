@@ -1,5 +1,3 @@
-// Package inbox decides what a verified webhook does to an order. It knows a store
-// for one transaction, and nothing of HTTP or AWS.
 package inbox
 
 import (

@@ -16,4 +16,6 @@
 // Any step may end in failed (nothing was paid) or needs_attention (a person must
 // look: money or a key may be lost). A payment that is complete at once goes from
 // paying to key_requested; a payment G2A refuses goes back to created.
+//
+// It imports package g2a, and nothing of AWS.
 package purchase

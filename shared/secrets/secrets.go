@@ -1,5 +1,3 @@
-// Package secrets reads G2A's credentials from Secrets Manager and follows their
-// rotation.
 package secrets
 
 import (

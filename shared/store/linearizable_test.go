@@ -22,9 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
-	"github.com/g2a-lambda/g2a-lambda/shared/store/storetest"
 )
 
 // The size of one history. It is checked as a whole, not order by order: a nonce that

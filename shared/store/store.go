@@ -1,6 +1,3 @@
-// Package store keeps tokens, webhooks and orders in DynamoDB. It is the only
-// package that knows the tables, their keys and their attributes: see
-// docs/data-model.md.
 package store
 
 import (

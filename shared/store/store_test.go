@@ -11,11 +11,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
 	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
-	"github.com/g2a-lambda/g2a-lambda/shared/store/storetest"
 )
 
 var (

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
-	"github.com/g2a-lambda/g2a-lambda/shared/store/storetest"
 )
 
 func tokens(e *storetest.Engine) store.Tokens {

@@ -1,5 +1,3 @@
-// Package telemetry is what the functions tell about themselves: log lines and
-// CloudWatch metrics as JSON on standard output, and traces.
 package telemetry
 
 import (

@@ -1,6 +1,3 @@
-// Package function is what the four functions have in common: what the template
-// and Lambda tell them in their environment, the correlation of an invocation, and
-// the names their errors have for Step Functions.
 package function
 
 import (

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/g2a-lambda/g2a-lambda/contracts"
+	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
 
@@ -97,11 +97,11 @@ func TestEveryOperationIsAsInTheContract(t *testing.T) {
 	srv := newServer(t)
 	calls := everyCall(t, srv)
 	exercised := map[string]bool{}
-	next := contracts.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) })
+	next := contracttest.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) })
 	srv.Client().Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 		response, err := next.RoundTrip(r)
 		if err == nil && response.StatusCode == http.StatusOK {
-			exercised[contracts.G2A().Operation(r)] = true
+			exercised[contracttest.G2A().Operation(r)] = true
 		}
 		return response, err
 	})
@@ -110,7 +110,7 @@ func TestEveryOperationIsAsInTheContract(t *testing.T) {
 			t.Errorf("%s: answer is %d %s, want 200", c.route, got.status, got.body)
 		}
 	}
-	if got, want := slices.Sorted(maps.Keys(exercised)), contracts.G2A().Operations(); !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(exercised)), contracttest.G2A().Operations(); !slices.Equal(got, want) {
 		t.Errorf("exercised are %q\nwant all of %q", got, want)
 	}
 }

@@ -68,4 +68,6 @@
 //
 // Each call uses up one of the count (of one, where it is not given) of the first
 // fault in its route's queue; with none there, of the first in the queue of "*".
+//
+// It imports package g2a alone.
 package g2atest

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/g2a-lambda/g2a-lambda/contracts"
+	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
@@ -94,7 +94,7 @@ func TestPageInPlaceOfAnAnswer(t *testing.T) {
 			var found []error
 			page := g2a.New(srv.Config("G2A_RETRY_MAX=0"), g2a.Options{
 				Credentials: srv.Credentials,
-				Transport: contracts.G2A().Transport(roundTrip(func(r *http.Request) (*http.Response, error) {
+				Transport: contracttest.G2A().Transport(roundTrip(func(r *http.Request) (*http.Response, error) {
 					response, err := srv.Client().Transport.RoundTrip(r)
 					if err != nil {
 						return nil, err
@@ -425,7 +425,7 @@ func TestSlowBodyComesInPieces(t *testing.T) {
 				if w.header != 0 || !slices.Equal(w.pieces, test.pieces) {
 					t.Errorf("the header came after %v and the pieces after %v, want 0s and %v", w.header, w.pieces, test.pieces)
 				}
-				err = contracts.G2A().CheckAnswer(request, w.Code, w.Header(), w.Body.Bytes())
+				err = contracttest.G2A().CheckAnswer(request, w.Code, w.Header(), w.Body.Bytes())
 				if (err == nil) != test.whole {
 					t.Errorf("the body is %s (%v), want it whole: %v", w.Body, err, test.whole)
 				}

@@ -16,7 +16,7 @@ import (
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
-	"github.com/g2a-lambda/g2a-lambda/contracts"
+	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
@@ -30,7 +30,7 @@ func inMemory(simulator *g2atest.Simulator, report func(error)) *g2a.Client {
 		AuthScheme: g2a.AuthHeader, TokenFlow: g2a.TokenByHash, Timeout: time.Minute,
 	}, g2a.Options{
 		Credentials: testCredentials,
-		Transport: contracts.G2A().Transport(roundTrip(func(r *http.Request) (*http.Response, error) {
+		Transport: contracttest.G2A().Transport(roundTrip(func(r *http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
 			simulator.ServeHTTP(w, r)
 			response := w.Result()

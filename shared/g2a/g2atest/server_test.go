@@ -11,7 +11,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"github.com/g2a-lambda/g2a-lambda/contracts"
+	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
@@ -63,7 +63,7 @@ func newServer(t *testing.T, settings ...func(*g2atest.Options)) *g2atest.Server
 }
 
 func answersChecked(t *testing.T, next http.RoundTripper) http.RoundTripper {
-	check := contracts.G2A().Answers(next, func(err error) { t.Error(err) })
+	check := contracttest.G2A().Answers(next, func(err error) { t.Error(err) })
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		if strings.HasPrefix(r.URL.Path, "/_sim/") {
 			return next.RoundTrip(r)
@@ -96,7 +96,7 @@ func client(t *testing.T, srv *g2atest.Server, variables ...string) *g2a.Client 
 	t.Helper()
 	return g2a.New(srv.Config(append([]string{"G2A_RETRY_MAX=0"}, variables...)...), g2a.Options{
 		Credentials: srv.Credentials,
-		Transport:   contracts.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) }),
+		Transport:   contracttest.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) }),
 	})
 }
 

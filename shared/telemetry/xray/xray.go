@@ -1,5 +1,3 @@
-// Package xray traces with AWS X-Ray. It stands apart from telemetry so that only
-// the functions that trace carry its SDK, which costs a cold start milliseconds.
 package xray
 
 import (

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
+)
+
+const (
+	product = "90000000334016" // 2500 in stock at 4.99
+	soldOut = "90000000462062"
+)
+
+// stack is a G2A and an orders table that the tool works on.
+type stack struct {
+	g2a       *g2atest.Server
+	orders    store.Orders
+	variables map[string]string
+	access    access
+}
+
+func newStack(t *testing.T, e *storetest.Engine) *stack {
+	t.Helper()
+	server := g2atest.NewServer(t)
+	s := &stack{
+		g2a:    server,
+		orders: store.Orders{DB: e.DB, Table: e.OrdersTable},
+		variables: map[string]string{
+			"G2A_API_URL": server.URL, "G2A_ALLOWED_HOSTS": server.Listener.Addr().String(),
+			"G2A_API_HASH": server.Credentials.Hash.Reveal(), "G2A_API_KEY": server.Credentials.Key.Reveal(),
+			"ORDERS_TABLE": e.OrdersTable,
+		},
+	}
+	s.access = access{
+		lookup: func(name string) (string, bool) { value, found := s.variables[name]; return value, found },
+		loadAWS: func(context.Context, ...func(*config.LoadOptions) error) (aws.Config, error) {
+			return aws.Config{Region: "eu-central-1", BaseEndpoint: &e.Endpoint, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}, nil
+		},
+		transport: server.Client().Transport,
+	}
+	return s
+}
+
+// call runs the tool with these words.
+func (s *stack) call(t *testing.T, words string) (out string, err error) {
+	t.Helper()
+	var printed, progress bytes.Buffer
+	tool := tool{access: s.access, in: strings.NewReader("KEY-1\n\n KEY-2 \n"), out: &printed, progress: &progress}
+	err = tool.run(t.Context(), strings.Fields(words))
+	all := printed.String() + progress.String() + fmt.Sprint(err)
+	for _, secret := range []string{s.g2a.Credentials.Hash.Reveal(), s.g2a.Credentials.Key.Reveal(), "FAKE-"} {
+		if strings.Contains(all, secret) {
+			t.Errorf("%q tells a secret: %s", words, all)
+		}
+	}
+	return printed.String(), err
+}
+
+// buy has OrderFunction's part done.
+func (s *stack) buy(t *testing.T, ref, productID string) purchase.Result {
+	t.Helper()
+	market := g2a.New(s.g2a.Config(), g2a.Options{Credentials: s.g2a.Credentials, Transport: s.access.transport})
+	purchaser := purchase.Purchaser{Orders: s.orders, Market: market, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
+	result, err := purchaser.Advance(t.Context(), purchase.Input{Ref: ref, ProductID: productID, MaxPrice: "50.00", Currency: "EUR"}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func TestCommands(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		s := newStack(t, e)
+		s.buy(t, "good", product)
+		s.buy(t, "none", soldOut)
+		lost := g2atest.Fault{Route: "GET /v1/order/key/{id}", Mode: "status", Status: 400, Code: "ORD004", Count: 1}
+		if err := s.g2a.Simulator.AddFault(lost); err != nil {
+			t.Fatal(err)
+		}
+		bad := s.buy(t, "bad", product)
+		for _, tt := range []struct{ words, want string }{
+			{"", "usage: g2actl COMMAND"},
+			{"help", "order retry ORDER_REF"},
+			{"products --help", "-min-qty"},
+			{"products --min-qty 2000 --min-price 4.99 --max-price 5 --limit 1", "Brasswick Harbor Steam Key GLOBAL"},
+			{"price " + product, "to be had  yes"},
+			{"price --max-price 4.98 " + product, "to be had  no, too dear"},
+			{"price " + product + " --qty 9999", "to be had  no, 2498 in stock"},
+			{"price " + soldOut, "to be had  no, 0 in stock"},
+			{"order details " + bad.G2AOrderID, "complete"},
+			{"order show good", "stored"},
+			{"order show none", "out_of_stock"},
+			{"order show bad", "key_lost"},
+		} {
+			t.Run(tt.words, func(t *testing.T) {
+				out, err := s.call(t, tt.words)
+				if err != nil || !strings.Contains(out, tt.want) {
+					t.Errorf("%v, want %q in\n%s", err, tt.want, out)
+				}
+			})
+		}
+		t.Run("list", func(t *testing.T) {
+			for status, want := range map[string]string{"fulfilled": "good", "failed": "none", "needs_attention": "bad", "waiting": ""} {
+				out, err := s.call(t, "order list --json --status "+status)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var found struct {
+					Ref    string `json:"order_ref"`
+					Status string `json:"status"`
+				}
+				if out != "" {
+					if err := json.Unmarshal([]byte(out), &found); err != nil {
+						t.Fatalf("%v: %s", err, out)
+					}
+				}
+				if found.Ref != want || (want != "" && found.Status != status) {
+					t.Errorf("%s: %s, want %q", status, out, want)
+				}
+			}
+			if out, err := s.call(t, "order list"); err != nil || strings.Count(out, "\n") != 4 {
+				t.Errorf("%v, want a head and three orders:\n%s", err, out)
+			}
+		})
+		t.Run("retry", func(t *testing.T) {
+			out, err := s.call(t, "order retry bad")
+			if err != nil || !strings.Contains(out, "fulfilled") {
+				t.Errorf("%v, want it fulfilled:\n%s", err, out)
+			}
+			if stats := s.g2a.Simulator.Stats(); stats.OrdersPaid != 2 || stats.KeysRevealed != 2 {
+				t.Errorf("%d paid, %d keys; want 2, 2", stats.OrdersPaid, stats.KeysRevealed)
+			}
+		})
+	})
+}
+
+// TestSelling takes an offer from its job to its keys.
+func TestSelling(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		s := newStack(t, e)
+		field := func(words, name string) string {
+			t.Helper()
+			out, err := s.call(t, words+" --json")
+			var fields map[string]any
+			if err != nil || json.Unmarshal([]byte(out), &fields) != nil {
+				t.Fatalf("%s: %v\n%s", words, err, out)
+			}
+			return fmt.Sprint(fields[name])
+		}
+		job := field("offer create "+product+" --price 5.99 --inventory 3", "job_id")
+		offer := field("job --wait "+job, "resource_id")
+		for _, tt := range []struct{ words, name, want string }{
+			{"job " + job, "status", "completed"},
+			{"offer show " + offer, "price", "5.99"},
+			{"offer list --product " + product + " --type dropshipping", "id", offer},
+			{"offer change " + offer + " --price 6.50 --active false", "price", "6.50"},
+			{"offer list --active false --limit 1", "id", offer},
+			{"offer add-keys " + offer, "keys", "2"},
+			{"price simulate " + product + " --price 5 --country DE", "country", "DE"},
+			{"bestsellers --limit 1", "currency", "<nil>"},
+		} {
+			if got := field(tt.words, tt.name); got != tt.want {
+				t.Errorf("%s: %s is %s, want %s", tt.words, tt.name, got, tt.want)
+			}
+		}
+	})
+}
+
+func TestAllProducts(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		s := newStack(t, e)
+		out, err := s.call(t, "products --all --json")
+		if lines := strings.Count(out, "\n"); err != nil || lines != 126 {
+			t.Errorf("%v, %d products, want all 126", err, lines)
+		}
+		out, err = s.call(t, "products --all --json --limit 21")
+		if lines := strings.Count(out, "\n"); err != nil || lines != 21 {
+			t.Errorf("%v, %d products, want 21", err, lines)
+		}
+	})
+}
+
+func TestMistakes(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		for _, tt := range []struct{ words, without, want string }{
+			{"order", "", `there is no command "order": see g2actl help`},
+			{"orders list", "", `there is no command "orders list"`},
+			{"order show", "", "usage: g2actl order show ORDER_REF"},
+			{"order show a b", "", "usage: g2actl order show ORDER_REF"},
+			{"order show missing", "", `there is no order "missing"`},
+			{"order retry missing", "", `order_ref "missing" is not known`},
+			{"order list --status open", "", `--status "open" is none of waiting, fulfilled, failed, needs_attention`},
+			{"order list", "ORDERS_TABLE", "ORDERS_TABLE: is missing"},
+			{"products --min-price -1", "", "is not a decimal"},
+			{"offer create " + product, "", "--price is missing"},
+			{"offer create " + product + " --price 1 --type stone", "", "offerType is none of"},
+			{"offer list --active maybe", "", "is neither true nor false"},
+			{"offer change x --inventory -1", "", "is not a whole number"},
+			{"price simulate " + product, "", "--price is missing"},
+			{"job nope", "", "not found at G2A"},
+			{"products", "G2A_API_HASH", "G2A_API_HASH: is missing"},
+			{"products", "G2A_ALLOWED_HOSTS", "G2A_API_URL"},
+			{"price 1", "", "not found at G2A"},
+		} {
+			t.Run(tt.words+" without "+tt.without, func(t *testing.T) {
+				s := newStack(t, e)
+				delete(s.variables, tt.without)
+				_, err := s.call(t, tt.words)
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%v, want %q", err, tt.want)
+				}
+			})
+		}
+	})
+}

@@ -1,0 +1,183 @@
+//go:build proof
+
+package orders
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/localcloudtest"
+)
+
+// passages are the calls of the order's invocations, in their order.
+type passages struct {
+	mu    sync.Mutex
+	names []string
+	write int // of the store, how many
+}
+
+func (p *passages) note(_ *invocation, c call, m moment) fate {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m == before {
+		p.names = append(p.names, c.name)
+		if c.write {
+			p.write++
+		}
+	}
+	return goesOn
+}
+
+// g2a gives the calls to G2A among them.
+func (p *passages) g2a() []string {
+	return slices.DeleteFunc(slices.Clone(p.names), func(name string) bool { return !strings.Contains(name, " /v1/") })
+}
+
+// ordinary makes orders that can be bought at their limit.
+func ordinary(prefix string, number int) []*order {
+	orders := newOrders(prefix, 1, number)
+	for _, o := range orders {
+		o.kind, o.limit = affordable, o.price
+	}
+	return orders
+}
+
+// TestCosts counts the calls of an order that meets no trouble.
+func TestCosts(t *testing.T) {
+	const mostWrites = 6
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			o := ordinary("costs-"+localcloudtest.TraceRoot(), 1)[0]
+			s := newStack(t, options{engine: engine.start, orders: []*order{o}})
+			var seen passages
+			s.strike(seen.note)
+			if out := s.invoke(t.Context(), o, o.input()); out.Status != "fulfilled" {
+				t.Fatalf("%s, want fulfilled", out)
+			}
+			if calls, want := seen.g2a(), []string{productsRoute, orderRoute, payRoute, detailsRoute, keyRoute}; !slices.Equal(calls, want) {
+				t.Errorf("calls to G2A: %q, want %q", calls, want)
+			}
+			if seen.write > mostWrites {
+				t.Errorf("%d writes, want at most %d: %q", seen.write, mostWrites, seen.names)
+			}
+		})
+	}
+}
+
+// blow is what happens to one call.
+type blow struct {
+	moment moment
+	fate   fate
+	// arrives is, for a request that arrives late, the call of the next invocation
+	// before which it does; "" is after all of them.
+	arrives string
+}
+
+func (b blow) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", b.moment, b.fate, b.arrives))
+}
+
+// TestOneByOne kills the process at each call of an order, before and after the call's
+// work, and has its request arrive late: in the middle of the next invocation, between
+// its reading of the record and its first write, and after it.
+func TestOneByOne(t *testing.T) {
+	blows := []blow{
+		{before, killed, ""}, {after, killed, ""},
+		{before, killedLate, "claim"}, {before, killedLate, payRoute}, {before, killedLate, ""},
+	}
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			for pending := range 2 {
+				t.Run(fmt.Sprintf("pending %d times", pending), func(t *testing.T) {
+					const most = 30 // calls
+					orders := ordinary("one-"+localcloudtest.TraceRoot(), most*len(blows)+1)
+					s := newStack(t, options{engine: engine.start, orders: orders, pendingDetails: pending})
+					var undisturbed passages
+					s.strike(undisturbed.note)
+					e := execution{invocations: 10}
+					if out := e.run(t.Context(), s, readWorkflow(t), orders[0]); out.Status != "fulfilled" {
+						t.Fatalf("undisturbed: %s", out)
+					}
+					next := 1
+					for at, name := range undisturbed.names {
+						for _, b := range blows {
+							t.Run(fmt.Sprintf("%d %s %s", at, name, b), func(t *testing.T) { s.oneBlow(t, orders[next], at, name, b, pending == 0) })
+							next++
+						}
+					}
+					s.strike(nil)
+					a := s.audit(orders[:next], pending == 0)
+					a.wholly(s.Simulator.Stats())
+					for _, problem := range a.problems {
+						t.Error(problem)
+					}
+					r := newReport(s, a)
+					r.print(t)
+				})
+			}
+		})
+	}
+}
+
+// oneBlow takes an order to its end, with one blow at its call number at.
+func (s *stack) oneBlow(t *testing.T, o *order, at int, name string, b blow, complete bool) {
+	var mu sync.Mutex
+	number, struck := -1, false
+	s.strike(func(i *invocation, c call, m moment) fate {
+		mu.Lock()
+		if m == before {
+			number++
+		}
+		now := m == b.moment && number == at && !struck
+		struck = struck || now
+		mu.Unlock()
+		switch {
+		case now && c.name != name:
+			t.Errorf("call %d is %s, want %s", at, c.name, name)
+		case now:
+			return b.fate
+		case m == before && c.name == b.arrives:
+			o.arrive()
+		}
+		return goesOn
+	})
+	e := execution{invocations: 20}
+	out := e.run(t.Context(), s, readWorkflow(t), o)
+	o.arrive()
+	if !struck {
+		t.Fatal("nothing was killed")
+	}
+	want := "fulfilled"
+	if losesKey(name, b) {
+		want = "needs_attention"
+	}
+	if out.Status != want {
+		t.Errorf("the order ends as %s, want %s", out, want)
+	}
+	if want == "needs_attention" && out.Reason != "key_lost" {
+		t.Errorf("the reason is %s, want key_lost", out.Reason)
+	}
+	a := s.audit([]*order{o}, complete)
+	if mostCreated := 2; a.created > mostCreated || a.paid != 1 {
+		t.Errorf("%d orders made at G2A and %d paid, want at most %d and 1", a.created, a.paid, mostCreated)
+	}
+	for _, problem := range a.problems {
+		t.Error(problem)
+	}
+}
+
+// losesKey reports whether a blow loses the key, which is given out once: whoever dies
+// with it in hand has lost it. From everything else there is a way on.
+func losesKey(name string, b blow) bool {
+	meanwhile := b.arrives == "claim" // the late request, before the next one gets there
+	switch name {
+	case keyRoute:
+		return b.moment == after || meanwhile
+	case "save fulfilled":
+		return b.moment == before && !meanwhile
+	}
+	return false
+}
