@@ -80,6 +80,7 @@ type Error struct {
 	Message       string // G2A's words, shortened and free of the call's credentials
 	CorrelationID string
 	RetryAfter    time.Duration // how long G2A asks to wait, 0 where it does not say
+	Outcome       Outcome
 	Kind          error
 	Cause         error
 }

@@ -7,28 +7,35 @@ import (
 	"net/url"
 )
 
-// OrderStatus is what the details of an order say.
+// OrderStatus is the word that the details of an order have for it, in lower case: G2A
+// documents pending and complete, and its own client has seen new.
 type OrderStatus string
 
 const (
-	// OrderPending is an order that is unpaid or still in work.
+	// OrderPending is an order that is unpaid or still being worked on.
 	OrderPending OrderStatus = "pending"
 	// OrderComplete is a paid order whose key can be fetched.
 	OrderComplete OrderStatus = "complete"
 )
 
-// Order is an order at G2A. CreateOrder leaves Status empty, since G2A says none.
+// Order is an order at G2A. CreateOrder leaves Status empty, since G2A states none.
 type Order struct {
 	ID     string
 	Status OrderStatus
-	Price  Money
+	Price  Money // the zero Money where G2A's could not be read
 }
 
-// Key is a product key, which G2A gives out once.
+// Key is a product key, which G2A gives out once. Either Value or Raw is set.
 type Key struct {
 	Value  Secret
 	IsFile bool // Value is a file in base64
+	// Raw is the answer itself, byte for byte, where it could not be understood: what it
+	// holds is the only copy of the key.
+	Raw Secret
 }
+
+// IsZero reports whether nothing was given out.
+func (k Key) IsZero() bool { return k.Value.IsZero() && k.Raw.IsZero() }
 
 // CreateOrder makes an unpaid order for the cheapest offer of a product, not
 // above maxPrice; nothing is charged. It reserves the stock for 30 minutes. G2A

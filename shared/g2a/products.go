@@ -51,6 +51,9 @@ type Product struct {
 	MinimalMachine                    Machine
 	RecommendedMachine                Machine
 	Restrictions                      map[string]bool // by G2A's names, such as pegi_violence
+
+	// Odd are the fields that are not as G2A documents them. They have their zero value.
+	Odd []FieldError
 }
 
 // Video is one of a product's videos.
