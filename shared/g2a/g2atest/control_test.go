@@ -43,7 +43,7 @@ func TestStatsCountWhatHappened(t *testing.T) {
 		`"POST /v1/order":{"calls":2,"statuses":{"200":2},"dropped":0},` +
 		`"PUT /v1/order/pay/{id}":{"calls":2,"statuses":{"200":1},"dropped":1},` +
 		`"unknown":{"calls":1,"statuses":{"404":1},"dropped":0}},` +
-		`"tokens_issued":1,"orders_created":2,"orders_paid":1,"keys_revealed":1,"charged":4.99,"wallet":9995.01}`
+		`"tokens_issued":1,"orders_created":2,"orders_paid":1,"keys_revealed":1,"charges":1,"charged":4.99,"wallet":9995.01}`
 	if got.status != http.StatusOK || got.body != want {
 		t.Errorf("stats are %d\n%s\nwant\n%s", got.status, got.body, want)
 	}
@@ -59,9 +59,9 @@ func TestOrderBookOverHTTP(t *testing.T) {
 	first, second := createOrder(t, c, plentiful), createOrder(t, c, wholeEuro)
 	clock.Advance(time.Hour)
 	got := send(t, srv, "GET", "/_sim/orders", "")
-	rest := `"status":"pending","created_at":1740830400,"lapsed":true,"paid":false,"pay_calls":0,"charges":0,"charged":0,"key_calls":0,"key_revealed":false}`
-	want := `{"orders":[{"id":"` + first.ID + `","product_id":"` + plentiful + `","price":4.99,` + rest +
-		`,{"id":"` + second.ID + `","product_id":"` + wholeEuro + `","price":5,` + rest + `]}`
+	rest := `","status":"pending","created_at":1740830400,"lapsed":true,"paid":false,"pay_calls":0,"charges":0,"charged":0,"key_calls":0,"key_revealed":false}`
+	want := `{"orders":[{"id":"` + first.ID + `","product_id":"` + plentiful + `","price":4.99,"key_sha256":"` + record(t, srv, first.ID).KeySHA256 + rest +
+		`,{"id":"` + second.ID + `","product_id":"` + wholeEuro + `","price":5,"key_sha256":"` + record(t, srv, second.ID).KeySHA256 + rest + `]}`
 	if got.body != want {
 		t.Errorf("the book is\n%s\nwant\n%s", got.body, want)
 	}
@@ -125,6 +125,10 @@ func TestOptionsAreChecked(t *testing.T) {
 		"negative wait":      {func(o *g2atest.Options) { o.CompleteAfter = -1 }, "negative"},
 		"negative details":   {func(o *g2atest.Options) { o.PendingDetails = -1 }, "negative"},
 		"negative limit":     {func(o *g2atest.Options) { o.RateLimit = -1 }, "negative"},
+		"negative delay":     {func(o *g2atest.Options) { o.PaymentDelay = -1 }, "negative"},
+		"negative key":       {func(o *g2atest.Options) { o.FileKeySize = -1 }, "negative"},
+		"key without room":   {func(o *g2atest.Options) { o.FileKeySize = 78 }, "at least 79 bytes"},
+		"smallest key":       {func(o *g2atest.Options) { o.FileKeySize = 79 }, ""},
 		"nothing is changed": {func(*g2atest.Options) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

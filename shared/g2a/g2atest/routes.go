@@ -109,8 +109,14 @@ func (s *Simulator) do(do operation, r *http.Request, body []byte) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &call{now: s.options.Clock(), id: r.PathValue("id"), query: r.URL.Query(), header: r.Header, body: body}
-	s.stock.releaseLapsed(c.now)
+	s.catchUp(c.now)
 	return do(s, c)
+}
+
+// catchUp does what has fallen due since the last call.
+func (s *Simulator) catchUp(now time.Time) {
+	s.settlePayments(now)
+	s.stock.releaseLapsed(now)
 }
 
 // drop cuts the connection (with HTTP/2: the stream) without an answer, or in the

@@ -45,6 +45,15 @@ type Options struct {
 	// PendingDetails is how many details calls after its payment still find an
 	// order pending.
 	PendingDetails int
+	// ChargesAgain has a second pay of an order succeed and charge the wallet again.
+	ChargesAgain bool
+	// PaymentDelay is how long after it was accepted a payment settles: until then the
+	// order is unpaid and the books show no charge, but its money cannot be spent on
+	// anything else. CompleteAfter and PendingDetails count from there. Zero is at once.
+	PaymentDelay time.Duration
+	// FileKeySize is how many bytes a key that is a file has before base64, at least 79;
+	// zero is a short text.
+	FileKeySize int
 	// RateLimit is how many calls each of the two APIs takes in a second of the
 	// clock; zero is any number. Beyond it the answer is 429 with BR03 and a
 	// Retry-After of a second, and the work is not done.
@@ -78,30 +87,25 @@ type Simulator struct {
 
 // state is what POST /_sim/reset brings back to the start.
 type state struct {
-	accepted []g2a.Credentials   // the first one's hash signs
-	faults   map[string][]*Fault // by route, the next one first; Count is what is left
-	windows  [apis]window
-	tally    tally
-	tokens   map[string]time.Time // access token to its end
-	wallet   decimal.Decimal
-	stock    stock
-	orders   map[string]*order // by id
-	orderIDs []string          // the oldest first
-	offers   []*offer
-	jobs     map[string]job // by id
+	accepted  []g2a.Credentials   // the first one's hash signs
+	faults    map[string][]*Fault // by route, the next one first; Count is what is left
+	windows   [apis]window
+	tally     tally
+	tokens    map[string]time.Time // access token to its end
+	funds     decimal.Decimal      // EUR that no payment was accepted for
+	stock     stock
+	orders    map[string]*order // by id
+	orderIDs  []string          // the oldest first
+	unsettled []acceptedPayment // the oldest first
+	offers    []*offer
+	jobs      map[string]job // by id
 }
 
 // New makes a simulator at the start of its life. The error says which option is
 // wrong, or what in the catalogue is not in G2A's page format.
 func New(options Options) (*Simulator, error) {
-	if options.Credentials.Hash.IsZero() || options.Credentials.Key.IsZero() {
-		return nil, errors.New("g2a simulator: the credentials need a hash and a key")
-	}
-	if options.Wallet.IsNegative() || options.TokenLife < 0 || options.CompleteAfter < 0 || options.PendingDetails < 0 || options.RateLimit < 0 {
-		return nil, errors.New("g2a simulator: no option may be negative")
-	}
-	if options.TokenLife%time.Second != 0 {
-		return nil, errors.New("g2a simulator: the life of a token must be whole seconds")
+	if err := options.check(); err != nil {
+		return nil, fmt.Errorf("g2a simulator: %w", err)
 	}
 	options.fillDefaults()
 	catalogue, err := parseCatalogue(options.Catalogue)
@@ -112,6 +116,20 @@ func New(options Options) (*Simulator, error) {
 	s.route()
 	s.Reset()
 	return s, nil
+}
+
+func (o *Options) check() error {
+	switch {
+	case o.Credentials.Hash.IsZero() || o.Credentials.Key.IsZero():
+		return errors.New("the credentials need a hash and a key")
+	case o.Wallet.IsNegative(), min(o.TokenLife, o.CompleteAfter, o.PaymentDelay) < 0, min(o.PendingDetails, o.FileKeySize, o.RateLimit) < 0:
+		return errors.New("no option may be negative")
+	case o.TokenLife%time.Second != 0:
+		return errors.New("the life of a token must be whole seconds")
+	case o.FileKeySize != 0 && o.FileKeySize < minFileKeySize:
+		return fmt.Errorf("a key that is a file has at least %d bytes", minFileKeySize)
+	}
+	return nil
 }
 
 func (o *Options) fillDefaults() {
@@ -155,7 +173,7 @@ func (s *Simulator) Reset() {
 		faults: map[string][]*Fault{},
 		tally:  tally{answered: map[string]map[int]int{}, dropped: map[string]int{}},
 		tokens: map[string]time.Time{},
-		wallet: s.options.Wallet,
+		funds:  s.options.Wallet,
 		stock:  newStock(s.catalogue),
 		orders: map[string]*order{},
 		jobs:   map[string]job{},

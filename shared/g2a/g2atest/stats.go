@@ -12,9 +12,10 @@ type Stats struct {
 	Routes        map[string]RouteStats `json:"routes"` // by pattern; "unknown" is every other path
 	TokensIssued  int                   `json:"tokens_issued"`
 	OrdersCreated int                   `json:"orders_created"`
-	OrdersPaid    int                   `json:"orders_paid"`
+	OrdersPaid    int                   `json:"orders_paid"` // each once, however often it was charged
 	KeysRevealed  int                   `json:"keys_revealed"`
-	Charged       json.Number           `json:"charged"` // sum of all payments
+	Charges       int                   `json:"charges"` // payments that were charged
+	Charged       json.Number           `json:"charged"` // and how much in all
 	Wallet        json.Number           `json:"wallet"`  // what is left
 }
 
@@ -34,21 +35,24 @@ type tally struct {
 	ordersCreated int
 	ordersPaid    int
 	keysRevealed  int
+	charges       int
 	charged       decimal.Decimal // EUR
 }
 
-// Stats gives the counts as they are now.
+// Stats returns the counts as of the clock.
 func (s *Simulator) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.catchUp(s.options.Clock())
 	stats := Stats{
 		Routes:        map[string]RouteStats{},
 		TokensIssued:  s.tally.tokensIssued,
 		OrdersCreated: s.tally.ordersCreated,
 		OrdersPaid:    s.tally.ordersPaid,
 		KeysRevealed:  s.tally.keysRevealed,
+		Charges:       s.tally.charges,
 		Charged:       number(s.tally.charged),
-		Wallet:        number(s.wallet),
+		Wallet:        number(s.options.Wallet.Sub(s.tally.charged)),
 	}
 	for route, dropped := range s.tally.dropped {
 		stats.Routes[route] = RouteStats{Calls: dropped, Statuses: map[int]int{}, Dropped: dropped}

@@ -35,11 +35,11 @@ func (st *stock) reserve(o *order) bool {
 	return true
 }
 
-// releaseLapsed gives back the pieces of the orders that were not paid in time.
-// All reservations are equally long, so the oldest ends first.
+// releaseLapsed returns the pieces of the orders that were not paid in time. A payment
+// that was accepted keeps its piece however late it settles. All reservations are equally long, so the oldest ends first.
 func (st *stock) releaseLapsed(now time.Time) {
 	for len(st.reserved) > 0 && !now.Before(st.reserved[0].createdAt.Add(reservationDuration)) {
-		if o := st.reserved[0]; !o.paid() {
+		if o := st.reserved[0]; !o.accepted {
 			o.lapsed = true
 			st.left[o.product]++
 		}
