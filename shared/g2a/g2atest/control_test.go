@@ -126,6 +126,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"negative details":   {func(o *g2atest.Options) { o.PendingDetails = -1 }, "negative"},
 		"negative limit":     {func(o *g2atest.Options) { o.RateLimit = -1 }, "negative"},
 		"negative delay":     {func(o *g2atest.Options) { o.PaymentDelay = -1 }, "negative"},
+		"negative lag":       {func(o *g2atest.Options) { o.DetailsLag = -1 }, "negative"},
 		"negative key":       {func(o *g2atest.Options) { o.FileKeySize = -1 }, "negative"},
 		"key without room":   {func(o *g2atest.Options) { o.FileKeySize = 78 }, "at least 79 bytes"},
 		"smallest key":       {func(o *g2atest.Options) { o.FileKeySize = 79 }, ""},

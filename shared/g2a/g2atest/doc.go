@@ -40,6 +40,11 @@
 //	                      second pay is ORD05 or, with ChargesAgain, one more payment
 //	                      that will settle. An accepted payment keeps the order's piece
 //	                      and holds its money: a pay that needs it is ORD112.
+//	Options.DetailsLag    that many details calls after an order's creation are ORD02,
+//	                      and that many after its payment settled say pending. The
+//	                      order itself does not lag: it can be paid, and its key
+//	                      fetched. With PendingDetails, which does hold back the key,
+//	                      the calls that lag come first and the counts add up.
 //	Options.FileKeySize   keys that are files are this large, so that they exceed what
 //	                      a store takes as one item.
 //

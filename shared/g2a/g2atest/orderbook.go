@@ -9,7 +9,7 @@ type OrderRecord struct {
 	ProductID     string      `json:"product_id"`
 	Price         json.Number `json:"price"`
 	KeySHA256     string      `json:"key_sha256"`               // hex, of the key string, given out or not yet
-	Status        string      `json:"status"`                   // pending or complete, as the details say
+	Status        string      `json:"status"`                   // pending or complete, as details without a lag say
 	CreatedAt     int64       `json:"created_at"`               // unix seconds
 	Lapsed        bool        `json:"lapsed"`                   // not paid while its piece was reserved
 	Paid          bool        `json:"paid"`                     // charged, not only accepted

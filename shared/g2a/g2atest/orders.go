@@ -26,6 +26,8 @@ type order struct {
 	paidAt        time.Time
 	transactionID string // of the first payment
 	pendingLeft   int    // details calls that still find it pending
+	unseenLeft    int    // details calls that do not see its creation yet
+	staleLeft     int    // details calls that do not see its payment yet
 	key           drawnKey
 	keyRevealed   bool
 	payCalls      int
@@ -70,7 +72,7 @@ func (s *Simulator) createOrder(c *call) answer {
 	if wish.maxPrice != nil && wish.maxPrice.LessThan(price) {
 		return fail(codeInvalidData, "max_price: the cheapest offer is above it")
 	}
-	o := &order{id: s.newOrderID(), product: place, price: price, createdAt: c.now}
+	o := &order{id: s.newOrderID(), product: place, price: price, createdAt: c.now, unseenLeft: s.options.DetailsLag}
 	if !s.stock.reserve(o) {
 		return fail(codeInvalidData, "product_id: the product is out of stock")
 	}
@@ -88,25 +90,6 @@ func (s *Simulator) newOrderID() string {
 			return id
 		}
 	}
-}
-
-type orderDetails struct {
-	Status   string      `json:"status"` // pending or complete
-	Price    json.Number `json:"price"`
-	Currency string      `json:"currency"`
-}
-
-// orderDetails is GET /order/details/{id}.
-func (s *Simulator) orderDetails(c *call) answer {
-	o := s.find(c)
-	if o == nil {
-		return orderNotFound()
-	}
-	details := orderDetails{Status: o.status(c.now, s.options.CompleteAfter), Price: number(o.price), Currency: currency}
-	if o.pendingLeft > 0 {
-		o.pendingLeft--
-	}
-	return ok(details)
 }
 
 func orderNotFound() answer { return fail(codeOrderNotFound, "Order not found") }

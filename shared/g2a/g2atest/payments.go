@@ -54,7 +54,8 @@ func (s *Simulator) settlePayments(now time.Time) {
 func (s *Simulator) settle(p acceptedPayment) {
 	o := p.order
 	if !o.paid() {
-		o.paidAt, o.transactionID, o.pendingLeft = p.settlesAt, p.transactionID, s.options.PendingDetails
+		o.paidAt, o.transactionID = p.settlesAt, p.transactionID
+		o.pendingLeft, o.staleLeft = s.options.PendingDetails, s.options.DetailsLag
 		s.stock.sold[o.product]++
 		s.tally.ordersPaid++
 	}

@@ -51,6 +51,12 @@ type Options struct {
 	// order is unpaid and the books show no charge, but its money cannot be spent on
 	// anything else. CompleteAfter and PendingDetails count from there. Zero is at once.
 	PaymentDelay time.Duration
+	// DetailsLag is how many details calls do not see the order's creation yet, and then
+	// how many do not see its payment: they answer what was true before, ORD02 and
+	// pending. Only the details lag: the order can be paid, and its key fetched. Calls
+	// that lag use up nothing of PendingDetails, so an order is found pending by as many
+	// as both together.
+	DetailsLag int
 	// FileKeySize is how many bytes a key that is a file has before base64, at least 79;
 	// zero is a short text.
 	FileKeySize int
@@ -122,7 +128,7 @@ func (o *Options) check() error {
 	switch {
 	case o.Credentials.Hash.IsZero() || o.Credentials.Key.IsZero():
 		return errors.New("the credentials need a hash and a key")
-	case o.Wallet.IsNegative(), min(o.TokenLife, o.CompleteAfter, o.PaymentDelay) < 0, min(o.PendingDetails, o.FileKeySize, o.RateLimit) < 0:
+	case o.Wallet.IsNegative(), min(o.TokenLife, o.CompleteAfter, o.PaymentDelay) < 0, min(o.PendingDetails, o.DetailsLag, o.FileKeySize, o.RateLimit) < 0:
 		return errors.New("no option may be negative")
 	case o.TokenLife%time.Second != 0:
 		return errors.New("the life of a token must be whole seconds")
