@@ -46,7 +46,12 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, h.fail(ctx, started, in, function.FailAs(function.InvalidOrder, err))
 	}
-	result, err := h.orders.Advance(ctx, purchase.Input{Ref: in.OrderRef, ProductID: in.ProductID, MaxPrice: in.MaxPrice, Currency: in.Currency}, rand.Text())
+	result, err := h.orders.Advance(ctx, purchase.Input{
+		Ref: in.OrderRef, ProductID: in.ProductID, MaxPrice: in.MaxPrice, Currency: in.Currency, Cancel: in.Cancel,
+	}, rand.Text())
+	if result.Delayed {
+		h.metrics.Count("OrderDelayed", telemetry.Dimension{})
+	}
 	if err != nil {
 		return nil, h.fail(ctx, started, in, function.Fail(err))
 	}

@@ -192,7 +192,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{
 			"malformed input", `{"order_ref":"a","price":"1"}`, nil,
-			messages.InvokeResponse_Error{Type: "InvalidOrder", Message: `the order has a field "price", which is not known`}, "",
+			messages.InvokeResponse_Error{Type: "InvalidOrder", Message: `the order has an unknown field "price"`}, "",
 		},
 		{
 			"invalid order", `{"order_ref":"a"}`, &purchase.InvalidOrder{Problems: []string{"one", "two"}},
@@ -243,5 +243,37 @@ func TestErrors(t *testing.T) {
 				t.Errorf("metrics %v", got.metrics)
 			}
 		})
+	}
+}
+
+// A delayed order is counted whether the round ends well or not.
+func TestDelayed(t *testing.T) {
+	for name, test := range map[string]struct {
+		result purchase.Result
+		err    error
+		want   any
+	}{
+		"waiting, delayed":     {purchase.Result{Ref: "a", Status: purchase.StatusWaiting, Wait: time.Minute, Delayed: true}, nil, 1.0},
+		"waiting, not delayed": {purchase.Result{Ref: "a", Status: purchase.StatusWaiting, Wait: time.Minute}, nil, nil},
+		"failing, delayed":     {purchase.Result{Delayed: true}, &g2a.Error{Kind: g2a.ErrUnavailable}, 1.0},
+		"failing, not delayed": {purchase.Result{}, &g2a.Error{Kind: g2a.ErrUnavailable}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := invoke(t, advance(func(context.Context, purchase.Input, string) (purchase.Result, error) { return test.result, test.err }), `{"order_ref":"a"}`)
+			if got.metrics["OrderDelayed"] != test.want {
+				t.Errorf("OrderDelayed is %v, want %v", got.metrics["OrderDelayed"], test.want)
+			}
+		})
+	}
+}
+
+func TestCancelIsHandedOn(t *testing.T) {
+	var asked purchase.Input
+	invoke(t, advance(func(_ context.Context, in purchase.Input, _ string) (purchase.Result, error) {
+		asked = in
+		return purchase.Result{Ref: "a", Status: purchase.StatusFailed, Reason: purchase.ReasonCancelled}, nil
+	}), `{"order_ref":"a","cancel":true}`)
+	if want := (purchase.Input{Ref: "a", Cancel: true}); asked != want {
+		t.Errorf("asked for %+v, want %+v", asked, want)
 	}
 }

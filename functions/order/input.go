@@ -7,28 +7,37 @@ import (
 	"fmt"
 )
 
-// input is the payload, {"order_ref","product_id","max_price","currency"}, all of
-// them texts. With an order_ref alone it continues an order that exists.
+// input is the payload, {"order_ref","product_id","max_price","currency"}, all of them
+// strings. With an order_ref alone it continues an order that exists; with "cancel":true
+// beside it, it ends one that is certainly unpaid.
 type input struct {
 	OrderRef  string
 	ProductID string
 	MaxPrice  string // a decimal, "12.50"
 	Currency  string // ISO 4217
+	Cancel    bool
 }
+
+// ignored are fields of a workflow's input that are not the caller's: Step Functions
+// names the execution that has started this one, and its console writes a comment.
+var ignored = map[string]bool{"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": true, "Comment": true}
 
 var errNotOneObject = errors.New(`the order is not one JSON object {"order_ref","product_id","max_price","currency"}`)
 
-// readInput reads the payload. It spends money, so it is read by the letter, which
-// json.Unmarshal does not do: a field that is not known may be a max_price written
-// wrongly, and of two max_prices nobody knows which one is meant.
+// readInput reads the payload. It spends money, so it is read to the letter, which
+// json.Unmarshal does not do: an unknown field may be a misspelt max_price, of two
+// max_prices nobody knows which one is meant, and a null is not a field left out.
 func readInput(payload []byte) (input, error) {
 	if !json.Valid(payload) {
 		return input{}, errNotOneObject
 	}
 	var in input
-	fields := map[string]*string{
-		"order_ref": &in.OrderRef, "product_id": &in.ProductID, "max_price": &in.MaxPrice, "currency": &in.Currency,
+	read := map[string]func(json.RawMessage) error{
+		"order_ref": stringInto(&in.OrderRef), "product_id": stringInto(&in.ProductID),
+		"max_price": stringInto(&in.MaxPrice), "currency": stringInto(&in.Currency),
+		"cancel": boolInto(&in.Cancel),
 	}
+	seen := map[string]bool{}
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
 		return input{}, errNotOneObject
@@ -36,19 +45,41 @@ func readInput(payload []byte) (input, error) {
 	for decoder.More() {
 		token, err := decoder.Token()
 		name, isName := token.(string)
-		if err != nil || !isName {
+		var value json.RawMessage
+		if err != nil || !isName || decoder.Decode(&value) != nil {
 			return input{}, errNotOneObject
 		}
-		field, known := fields[name]
+		into := read[name]
 		switch {
-		case !known:
-			return input{}, fmt.Errorf("the order has a field %.40q, which is not known", name)
-		case field == nil:
-			return input{}, fmt.Errorf("the order has two fields %q", name)
-		case decoder.Decode(field) != nil:
-			return input{}, fmt.Errorf("the order's %s is not a text", name)
+		case seen[name]:
+			return input{}, fmt.Errorf("the order has two fields %.40q", name)
+		case into == nil && !ignored[name]:
+			return input{}, fmt.Errorf("the order has an unknown field %.40q", name)
+		case into != nil:
+			if err := into(value); err != nil {
+				return input{}, fmt.Errorf("the order's %s %w", name, err)
+			}
 		}
-		fields[name] = nil
+		seen[name] = true
 	}
 	return in, nil
+}
+
+func stringInto(field *string) func(json.RawMessage) error {
+	return func(value json.RawMessage) error {
+		if value[0] != '"' || json.Unmarshal(value, field) != nil {
+			return errors.New("is not a string")
+		}
+		return nil
+	}
+}
+
+func boolInto(field *bool) func(json.RawMessage) error {
+	return func(value json.RawMessage) error {
+		if string(value) != "true" && string(value) != "false" {
+			return errors.New("is neither true nor false")
+		}
+		*field = string(value) == "true"
+		return nil
+	}
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/currency"
+	"github.com/bojanz/currency"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
@@ -34,23 +34,30 @@ const (
 // known. What is drawn in docs/data-model.md is tested against it.
 var transitions = map[Step][]Step{
 	"":             {Started},
-	Started:        {Quoted, Failed},
-	Quoted:         {Created, Failed},
+	Started:        {Quoted, Failed, NeedsAttention},
+	Quoted:         {Created, Failed, NeedsAttention},
 	Created:        {Paying, KeyRequested, Failed},
 	Paying:         {Created, Quoted, Paid, KeyRequested, NeedsAttention},
 	Paid:           {KeyRequested, NeedsAttention},
 	KeyRequested:   {Fulfilled, NeedsAttention},
-	NeedsAttention: {Paying, Fulfilled}, // a person retries; a key in hand is stored late
+	NeedsAttention: {Started, Paying, Fulfilled}, // a person retries; a key in hand is stored late
 }
 
-// mayBecome reports whether next may follow the order's step. A key that is in hand
-// is stored whatever the order has become meanwhile: it exists nowhere else.
+// mayBecome reports whether next may follow the order's step. A key in hand is stored
+// whatever the order has become in the meantime: it exists nowhere else.
 func (o Order) mayBecome(next Step) bool {
-	return next == o.Step || slices.Contains(transitions[o.Step], next) || (next == Fulfilled && !o.Key.Value.IsZero())
+	keeps := next == Fulfilled && !o.Key.Value.IsZero() || next == NeedsAttention && !o.Key.Raw.IsZero()
+	return next == o.Step || slices.Contains(transitions[o.Step], next) || keeps
 }
 
 // Final reports whether nothing follows the step, unless a person retries.
 func (s Step) Final() bool { return s == Fulfilled || s == Failed || s == NeedsAttention }
+
+// unpaid reports whether nothing can have been paid at the step.
+func (s Step) unpaid() bool { return s == Started || s == Quoted || s == Created }
+
+// mayBePaid reports whether the order may have been paid and is not at its end.
+func (s Step) mayBePaid() bool { return s == Paying || s == Paid || s == KeyRequested }
 
 // Request asks for one product. Ref is the caller's idempotency key: whatever is
 // asked under one ref is bought at most once.
@@ -72,15 +79,22 @@ type Order struct {
 	Fingerprint string // of the Request it began with
 	Step        Step
 	Version     int64     // 1 for the first write, one more with each
-	Price       g2a.Money // in the request's currency: as quoted, then as of the order at G2A
+	Price       g2a.Money // in the request's currency: as quoted, then as of the order at G2A; zero while unknown
+	Creations   int       // orders that may have been made at G2A since a person last retried
 	G2AOrderID  string
+	OrderedAt   time.Time // when G2AOrderID was made
+	Payments    int       // payments of G2AOrderID that may have been carried out
+	TriedAt     time.Time // of the last intent to create or to pay
 	LeaseOwner  string
 	LeaseUntil  time.Time // zero: no one works on it
 	Key         g2a.Key
+	KeyStored   bool   // the record holds a key, also where Key was not read with it
 	Reason      string // why it waits, failed or needs attention
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
+
+func (o Order) age(now time.Time) time.Duration { return now.Sub(o.CreatedAt) }
 
 // leasedAt reports whether someone may be at work on the order.
 func (o Order) leasedAt(now time.Time) bool { return o.LeaseOwner != "" && now.Before(o.LeaseUntil) }
@@ -117,6 +131,9 @@ type Result struct {
 	G2AOrderID string
 	Price      g2a.Money
 	Wait       time.Duration // whole seconds; only with StatusWaiting
+	// Delayed: it may be paid, and its payment was tried longer than delayedAfter ago. A
+	// person should hear of it before it needs one.
+	Delayed bool
 }
 
 // Rounds of waiting begin short and grow with the age of the order.
@@ -125,12 +142,13 @@ const (
 	maxWait = time.Minute
 )
 
-// result tells the order's state to the caller.
+// result is the order's state as its caller sees it.
 func (o Order) result(now time.Time) Result {
 	r := Result{Ref: o.Ref, Status: o.Step.Status(), Reason: o.Reason, G2AOrderID: o.G2AOrderID, Price: o.Price}
 	if r.Status == StatusWaiting {
-		r.Wait = min(max((now.Sub(o.CreatedAt)/2).Truncate(time.Second), minWait), maxWait)
+		r.Wait = min(max((o.age(now)/2).Truncate(time.Second), minWait), maxWait)
 	}
+	r.Delayed = o.Step.mayBePaid() && now.Sub(o.TriedAt) > delayedAfter
 	return r
 }
 
@@ -141,6 +159,7 @@ type Input struct {
 	ProductID string
 	MaxPrice  string // a decimal of at most 2 places, more than 0
 	Currency  string // ISO 4217
+	Cancel    bool   // ends an order that exists and is certainly unpaid
 }
 
 // InvalidOrder is an input that no order can be made of. It lists every mistake.
@@ -165,6 +184,9 @@ func (i Input) request() (Request, error) {
 	if !refPattern.MatchString(i.Ref) {
 		problem("order_ref %.150q is not 1 to 128 of A-Za-z0-9._:-", i.Ref)
 	}
+	if i.Cancel && !i.continues() {
+		problem("cancel goes with an order_ref alone")
+	}
 	if !i.continues() {
 		if !productIDPattern.MatchString(i.ProductID) {
 			problem("product_id %.50q is not 1 to 32 digits", i.ProductID)
@@ -181,8 +203,8 @@ func (i Input) request() (Request, error) {
 		}
 		if _, err := g2a.ParseMoney("0", i.Currency); err != nil {
 			problem("%v", err)
-		} else if _, err := currency.ParseISO(i.Currency); err != nil {
-			problem("currency %q is not one of ISO 4217", i.Currency)
+		} else if !currency.IsValid(i.Currency) {
+			problem("currency %q is not a current one of ISO 4217", i.Currency)
 		}
 		request.MaxPrice = g2a.Money{Amount: limit.Amount, Currency: i.Currency}
 	}

@@ -34,7 +34,7 @@ func TestInvalidOrder(t *testing.T) {
 		"price of 3 places":   {with(func(in *purchase.Input) { in.MaxPrice = "12.505" }), []string{"max_price"}},
 		"price with exponent": {with(func(in *purchase.Input) { in.MaxPrice = "1e3" }), []string{"max_price"}},
 		"price missing":       {with(func(in *purchase.Input) { in.MaxPrice = "" }), []string{"max_price"}},
-		"no such currency":    {with(func(in *purchase.Input) { in.Currency = "EUX" }), []string{`currency "EUX" is not one of ISO 4217`}},
+		"no such currency":    {with(func(in *purchase.Input) { in.Currency = "EUX" }), []string{`currency "EUX" is not a current one of ISO 4217`}},
 		"currency missing":    {with(func(in *purchase.Input) { in.Currency = "" }), []string{"currency"}},
 	}
 	for name, c := range tests {

@@ -16,31 +16,54 @@ var (
 	ErrBusy = errors.New("another caller works on the order")
 	// ErrConflict: the ref was used before for another request.
 	ErrConflict = errors.New("the order_ref belongs to another request")
-	// ErrVersionConflict is what an Orders gives when the record has changed.
+	// ErrNotCancellable: the order may be paid, or is at its end otherwise.
+	ErrNotCancellable = errors.New("the order may be paid and cannot be cancelled")
+
+	// ErrVersionConflict is what an Orders returns when the record has changed.
 	ErrVersionConflict = errors.New("the order has changed since it was read")
+	// ErrUnwritable is what an Orders returns when the record can never be written as it
+	// is: trying again is pointless.
+	ErrUnwritable = errors.New("the store can never take the record")
 )
 
 // Reasons why an order waits, failed or needs attention.
 const (
-	ReasonProductNotFound  = "product_not_found"
-	ReasonOutOfStock       = "out_of_stock"
-	ReasonNotAvailable     = "not_available"
-	ReasonPriceAboveLimit  = "price_above_limit"
-	ReasonOrderRejected    = "order_rejected"
-	ReasonCancelled        = "cancelled_by_g2a"
-	ReasonNoFunds          = "insufficient_funds"
-	ReasonPaymentLimit     = "payment_limit"
-	ReasonPaymentUnknown   = "payment_unknown"
+	// Failed: certainly nothing was paid.
+	ReasonProductNotFound = "product_not_found"
+	ReasonOutOfStock      = "out_of_stock"
+	ReasonNotAvailable    = "not_available"
+	ReasonPriceAboveLimit = "price_above_limit"
+	ReasonOrderRejected   = "order_rejected"
+	ReasonCancelledByG2A  = "cancelled_by_g2a"
+	ReasonCancelled       = "cancelled"
+	ReasonExpired         = "expired"
+
+	// Waiting.
+	ReasonNoFunds         = "insufficient_funds"
+	ReasonPaymentLimit    = "payment_limit"
+	ReasonTooLateToPay    = "too_late_to_pay"
+	ReasonCreationUnknown = "creation_unknown"
+	ReasonPriceUnknown    = "price_unknown"
+	ReasonStatusUnknown   = "status_unknown"
+	ReasonTimeIsShort     = "time_is_short"
+
+	// Waiting, and then a person.
+	ReasonPaymentUnknown = "payment_unknown"
+	ReasonOrderUnknown   = "order_unknown_at_g2a"
+
+	// A person must look.
+	ReasonTooManyOrders    = "too_many_orders"
 	ReasonPaymentRejected  = "payment_rejected"
 	ReasonPaidAndCancelled = "cancelled_after_payment"
-	ReasonOrderUnknown     = "order_unknown_at_g2a"
+	ReasonStuck            = "stuck"
 	ReasonKeyLost          = "key_lost"
 	ReasonKeyRejected      = "key_rejected"
-	ReasonTooLateToPay     = "too_late_to_pay"
-	ReasonTimeIsShort      = "time_is_short"
+	ReasonKeyUnreadable    = "key_unreadable"
+	ReasonKeyUnstorable    = "key_unstorable"
 )
 
-// Orders keeps the records. Any error but ErrVersionConflict is of the store.
+// Orders keeps the records. Any error but ErrVersionConflict and
+// ErrUnwritable is of the store, and temporary.
 type Orders interface {
 	// Load gives the record of a ref, and whether there is one.
 	Load(ctx context.Context, ref string) (Order, bool, error)
@@ -74,43 +97,42 @@ type Purchaser struct {
 	Log              *slog.Logger
 }
 
-const (
-	// defaultLease is the lease of a caller without a deadline.
-	defaultLease = time.Minute
-	// leaseMargin is added to the deadline for clocks that differ.
-	leaseMargin = 5 * time.Second
-	// effectReserve is the time that must be left before an outside effect is begun:
-	// a call's longest time-out, and time to store what came of it.
-	effectReserve = 12 * time.Second
-)
-
 // Advance takes the order as far as it can go now. owner names the caller, by
 // another name in every invocation. The errors are *InvalidOrder, ErrBusy,
-// ErrConflict, those of package g2a, and the store's own; after any of them the
-// same call again is right.
+// ErrConflict, ErrNotCancellable, those of package g2a, and the store's own; after any
+// of them the same call again is right. With an error the result tells only Delayed.
 func (p *Purchaser) Advance(ctx context.Context, in Input, owner string) (Result, error) {
 	request, err := in.request()
 	if err != nil {
 		return Result{}, err
+	}
+	if _, limited := ctx.Deadline(); !limited {
+		limit, cancel := context.WithTimeout(ctx, defaultTime)
+		defer cancel()
+		ctx = limit
 	}
 	o, err := p.claim(ctx, request, in.continues(), owner)
 	if err != nil {
 		return Result{}, err
 	}
 	r := run{Purchaser: p, Order: o}
-	if !o.Step.Final() {
-		if err := r.forward(ctx); err != nil {
-			r.release(ctx)
-			return Result{}, err
-		}
-		r.release(ctx)
+	if in.Cancel {
+		err = r.cancel(ctx)
+	} else {
+		err = r.forward(ctx)
 	}
-	return r.result(p.Clock()), nil
+	r.release(ctx)
+	if result := r.result(p.Clock()); err == nil {
+		return result, nil
+	} else {
+		return Result{Delayed: result.Delayed}, err
+	}
 }
 
 // Retry is Advance for an order that exists, by its ref alone, and for one that needs
-// attention too, after a person has looked: that goes on from paying, where what G2A
-// says of the order decides before anything else is done.
+// attention too, after a person has looked. That continues from paying, where what G2A
+// says of the order decides before anything else is done; or from the start, where no
+// order at G2A may have been paid.
 func (p *Purchaser) Retry(ctx context.Context, ref, owner string) (Result, error) {
 	o, found, err := p.Orders.Load(ctx, ref)
 	if err != nil {
@@ -118,7 +140,11 @@ func (p *Purchaser) Retry(ctx context.Context, ref, owner string) (Result, error
 	}
 	if found && o.Step == NeedsAttention {
 		r := run{Purchaser: p, Order: o}
-		if err := r.to(ctx, Paying, o.Reason); err != nil {
+		step := Paying
+		if o.G2AOrderID == "" {
+			step, r.Creations = Started, 0
+		}
+		if err := r.to(ctx, step, o.Reason); err != nil {
 			return Result{}, err
 		}
 	}
@@ -144,10 +170,7 @@ func (p *Purchaser) claim(ctx context.Context, request Request, continues bool, 
 	case !found:
 		o = Order{Request: request, Fingerprint: request.Fingerprint(), Step: Started, CreatedAt: now}
 	}
-	o.LeaseOwner, o.LeaseUntil = owner, now.Add(defaultLease)
-	if deadline, limited := ctx.Deadline(); limited {
-		o.LeaseUntil = deadline.Add(leaseMargin)
-	}
+	o.LeaseOwner, o.LeaseUntil = owner, now.Add(LeaseTime)
 	o.Version++
 	o.UpdatedAt = now
 	if err := p.Orders.Save(ctx, o); errors.Is(err, ErrVersionConflict) {
@@ -166,8 +189,8 @@ type run struct {
 	waits  bool // nothing more can be done now
 }
 
-// save stores next at a step, in the place of the run's order. A final step ends the
-// lease.
+// save stores next at a step, in the place of the run's order, and renews the lease. A
+// final step ends it.
 func (r *run) save(ctx context.Context, next Order, step Step, reason string, write func(context.Context, Order) error) error {
 	if !r.mayBecome(step) {
 		return fmt.Errorf("order %s cannot go from %s to %s", r.Ref, r.Step, step)
@@ -175,7 +198,8 @@ func (r *run) save(ctx context.Context, next Order, step Step, reason string, wr
 	next.Step, next.Reason = step, reason
 	next.Version++
 	next.UpdatedAt = r.Clock()
-	if step.Final() {
+	next.LeaseUntil = next.UpdatedAt.Add(LeaseTime)
+	if step.Final() || next.LeaseOwner == "" {
 		next.LeaseOwner, next.LeaseUntil = "", time.Time{}
 	}
 	if err := write(ctx, next); errors.Is(err, ErrVersionConflict) {
@@ -192,9 +216,13 @@ func (r *run) to(ctx context.Context, step Step, reason string) error {
 	return r.save(ctx, r.Order, step, reason, r.Orders.Save)
 }
 
-// wait ends the run, and leaves the reason for it in the record.
+// wait ends the run, and leaves the reason for it in the record. An order that may be
+// paid does not wait for ever.
 func (r *run) wait(ctx context.Context, step Step, reason string) error {
 	r.waits = true
+	if step.mayBePaid() && r.stuck() {
+		return r.to(ctx, NeedsAttention, ReasonStuck)
+	}
 	if r.Step == step && r.Reason == reason {
 		return nil
 	}
@@ -212,20 +240,25 @@ func (r *run) release(ctx context.Context) {
 	next.LeaseOwner, next.LeaseUntil = "", time.Time{}
 	next.Version++
 	next.UpdatedAt = r.Clock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
 	if err := r.Orders.Save(ctx, next); err != nil {
-		r.Log.WarnContext(ctx, "the order's lease could not be released and runs out by itself", "order_ref", r.Ref, "error", err.Error())
+		r.Log.WarnContext(ctx, "could not release the order's lease; it expires", "order_ref", r.Ref, "error", err.Error())
 		return
 	}
 	r.Order = next
 }
 
-// timeIsShort reports whether too little time is left to begin an outside effect.
+// timeIsShort reports whether too little time is left for an outside effect and for
+// storing what it brings.
 func (r *run) timeIsShort(ctx context.Context) bool {
 	deadline, limited := ctx.Deadline()
-	return limited && deadline.Sub(r.Clock()) < effectReserve
+	return limited && deadline.Sub(r.Clock()) < effectTime+storeTime
 }
+
+func (r *run) expired() bool { return r.age(r.Clock()) >= ExpireAfter }
+
+func (r *run) stuck() bool { return r.age(r.Clock()) >= StuckAfter }
 
 // forward works through the steps until the order is at its end or must wait.
 func (r *run) forward(ctx context.Context) error {
@@ -234,8 +267,8 @@ func (r *run) forward(ctx context.Context) error {
 			return r.wait(ctx, r.Step, ReasonTimeIsShort)
 		}
 		work := map[Step]func(context.Context) error{
-			Started:      r.quote,
-			Quoted:       r.create,
+			Started:      r.unlessExpired(r.quote),
+			Quoted:       r.unlessExpired(r.create),
 			Created:      r.intendToPay,
 			Paying:       r.pay,
 			Paid:         r.ask,
@@ -245,8 +278,50 @@ func (r *run) forward(ctx context.Context) error {
 			return fmt.Errorf("order %s is at step %.40q, which this version does not know", r.Ref, r.Step)
 		}
 		if err := work(ctx); err != nil {
-			return err
+			return r.giveUp(ctx, err)
 		}
 	}
 	return nil
+}
+
+// unlessExpired is a step of an order that is certainly unpaid, and so may expire.
+func (r *run) unlessExpired(work func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if r.expired() {
+			return r.to(ctx, Failed, ReasonExpired)
+		}
+		return work(ctx)
+	}
+}
+
+// giveUp returns the error of a step, or ends an order that may be paid and is too old to
+// be tried again.
+func (r *run) giveUp(ctx context.Context, err error) error {
+	if !r.Step.mayBePaid() || !r.stuck() || errors.Is(err, ErrBusy) {
+		return err
+	}
+	r.Log.ErrorContext(ctx, "the order does not come to its end", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "error", err.Error())
+	if stuckErr := r.to(ctx, NeedsAttention, ReasonStuck); stuckErr != nil {
+		return errors.Join(err, stuckErr)
+	}
+	return nil
+}
+
+// cancel ends an order that is certainly unpaid.
+func (r *run) cancel(ctx context.Context) error {
+	if r.Step == Failed {
+		return nil
+	}
+	paid := !r.Step.unpaid()
+	if r.Step == Created {
+		status, err := r.told(ctx)
+		if err != nil {
+			return err
+		}
+		paid = status == g2a.StatusCompleted // by a person
+	}
+	if paid {
+		return fmt.Errorf("order %s is at %s: %w", r.Ref, r.Step, ErrNotCancellable)
+	}
+	return r.to(ctx, Failed, ReasonCancelled)
 }

@@ -112,24 +112,33 @@ func TestAnswers(t *testing.T) {
 		"pay throttled":                {script("pay", notDone(g2a.ErrThrottled)), want{"", "", g2a.ErrThrottled, "created", 1}, fulfilled},
 		"pay, credentials":             {script("pay", notDone(g2a.ErrCredentialsRejected)), want{"", "", g2a.ErrCredentialsRejected, "created", 1}, fulfilled},
 		"too late to pay":              {script("pay", notDone(g2a.ErrTooLateToPay)), want{waiting, "too_late_to_pay", nil, "quoted", 1}, fulfilled},
-		"pay not found":                {script("pay", notDone(g2a.ErrNotFound)), want{attention, "order_unknown_at_g2a", nil, "needs_attention", 1}, attention},
+		"pay, not known yet":           {script("pay", notDone(g2a.ErrNotFound)), want{waiting, "order_unknown_at_g2a", nil, "created", 1}, fulfilled},
+		"pay, never known":             {script("pay", slices.Repeat([]disturbance{notDone(g2a.ErrNotFound)}, 300)...), want{waiting, "order_unknown_at_g2a", nil, "created", 1}, attention},
 		"pay rejected":                 {script("pay", notDone(g2a.ErrInvalidRequest)), want{attention, "payment_rejected", nil, "needs_attention", 1}, attention},
-		"pay not done, unavailable":    {script("pay", notDone(g2a.ErrUnavailable)), want{waiting, "payment_unknown", nil, "paying", 1}, fulfilled},
+		"pay not sent":                 {script("pay", notDone(g2a.ErrUnavailable)), want{"", "", g2a.ErrUnavailable, "created", 1}, fulfilled},
+		"pay not done, unavailable":    {script("pay", unheard(g2a.ErrUnavailable)), want{waiting, "payment_unknown", nil, "paying", 1}, fulfilled},
 		"pay's answer lost":            {script("pay", lost(g2a.ErrUnavailable)), want{fulfilled, "", nil, "fulfilled", 1}, fulfilled},
 		"pay's answer malformed":       {script("pay", lost(g2a.ErrMalformedAnswer)), want{fulfilled, "", nil, "fulfilled", 1}, fulfilled},
 		"pay in progress":              {script("pay", lost(g2a.ErrPaymentRequired)), want{fulfilled, "", nil, "fulfilled", 1}, fulfilled},
-		"pay not ready":                {script("pay", notDone(g2a.ErrPaymentNotReady)), want{waiting, "payment_unknown", nil, "paying", 1}, fulfilled},
+		"pay not ready":                {script("pay", unheard(g2a.ErrPaymentNotReady)), want{waiting, "payment_unknown", nil, "paying", 1}, fulfilled},
 		"pay's answer and the details lost": {func(w *world) {
 			script("pay", lost(g2a.ErrUnavailable))(w)
 			script("details", notDone(g2a.ErrThrottled))(w)
 		}, want{"", "", g2a.ErrThrottled, "paying", 1}, fulfilled},
 		"paid, details lost":          {script("details", notDone(g2a.ErrUnavailable)), want{"", "", g2a.ErrUnavailable, "paid", 1}, fulfilled},
-		"paid, details not found":     {script("details", notDone(g2a.ErrNotFound)), want{attention, "order_unknown_at_g2a", nil, "needs_attention", 1}, attention},
+		"paid, not known yet":         {script("details", notDone(g2a.ErrNotFound)), want{waiting, "", nil, "paid", 1}, fulfilled},
+		"paid, never known":           {script("details", slices.Repeat([]disturbance{notDone(g2a.ErrNotFound)}, 300)...), want{waiting, "", nil, "paid", 1}, attention},
+		"paid, details say required":  {script("details", notDone(g2a.ErrPaymentRequired)), want{waiting, "", nil, "paid", 1}, fulfilled},
+		"paid, details say not ready": {script("details", notDone(g2a.ErrPaymentNotReady)), want{waiting, "", nil, "paid", 1}, fulfilled},
+		"paid, details say no funds":  {script("details", notDone(g2a.ErrInsufficientFunds)), want{waiting, "", nil, "paid", 1}, fulfilled},
+		"paid, details say limit":     {script("details", notDone(g2a.ErrPaymentLimit)), want{waiting, "", nil, "paid", 1}, fulfilled},
+		"paid, details say key given": {script("details", notDone(g2a.ErrKeyAlreadyDownloaded)), want{waiting, "", nil, "paid", 1}, fulfilled},
 		"paid and pending":            {func(w *world) { w.pending = 1 }, want{waiting, "", nil, "paid", 1}, fulfilled},
 		"paid and pending for long":   {func(w *world) { w.pending = 20 }, want{waiting, "", nil, "paid", 1}, fulfilled},
 		"key not ready":               {script("key", notDone(g2a.ErrPaymentNotReady)), want{waiting, "", nil, "key_requested", 1}, fulfilled},
 		"key, payment in progress":    {script("key", notDone(g2a.ErrPaymentRequired)), want{waiting, "", nil, "key_requested", 1}, fulfilled},
-		"key not found":               {script("key", notDone(g2a.ErrNotFound)), want{attention, "order_unknown_at_g2a", nil, "needs_attention", 1}, attention},
+		"key, not known yet":          {script("key", notDone(g2a.ErrNotFound)), want{waiting, "", nil, "key_requested", 1}, fulfilled},
+		"key, never known":            {script("key", slices.Repeat([]disturbance{notDone(g2a.ErrNotFound)}, 300)...), want{waiting, "", nil, "key_requested", 1}, attention},
 		"key rejected":                {script("key", notDone(g2a.ErrInvalidRequest)), want{attention, "key_rejected", nil, "needs_attention", 1}, attention},
 		"key already downloaded":      {script("key", notDone(g2a.ErrKeyAlreadyDownloaded)), want{attention, "key_lost", nil, "needs_attention", 1}, attention},
 		"key throttled":               {script("key", notDone(g2a.ErrThrottled)), want{"", "", g2a.ErrThrottled, "key_requested", 1}, fulfilled},
@@ -239,20 +248,25 @@ func TestCreatedIsKept(t *testing.T) {
 	})
 }
 
-// When it is too late to pay, the order of a new attempt has its own id, and a G2A
-// that always says so gets no more than one order a round.
+// When it is too late to pay, the order of a new attempt has its own id, and comes
+// after a pause.
 func TestTooLateToPay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		late := notDone(g2a.ErrTooLateToPay)
 		script("pay", late, late)(w)
-		for round := 1; round <= 2; round++ {
+		for round, pause := range []time.Duration{time.Minute, 30 * time.Minute} {
 			r, _, err := w.advance(background, place, fmt.Sprint(round))
 			must(t, err)
 			wantResult(t, r, purchase.StatusWaiting, purchase.ReasonTooLateToPay)
-			if len(w.sold) != round || r.G2AOrderID != "" {
+			if len(w.sold) != round+1 || r.G2AOrderID != "" {
 				t.Errorf("round %d: %d orders at G2A, id %q", round, len(w.sold), r.G2AOrderID)
 			}
+			time.Sleep(pause - time.Nanosecond)
+			r, _, err = w.advance(background, place, "early")
+			must(t, err)
+			wantResult(t, r, purchase.StatusWaiting, purchase.ReasonTooLateToPay)
+			time.Sleep(time.Nanosecond)
 		}
 		r, _, err := w.advance(background, place, "last")
 		must(t, err)
@@ -277,6 +291,10 @@ func TestUnknownPayment(t *testing.T) {
 		"not done, then too late":          {"not done", "too late", purchase.StatusNeedsAttention, purchase.ReasonPaymentUnknown},
 		"not done, then no funds":          {"not done", "no funds", purchase.StatusWaiting, purchase.ReasonNoFunds},
 		"not done, then not done":          {"not done", "not done", purchase.StatusWaiting, purchase.ReasonPaymentUnknown},
+		"not done, then throttled":         {"not done", "throttled", "", ""},
+		"not done, then credentials":       {"not done", "credentials", "", ""},
+		"not done, then not sent":          {"not done", "not sent", "", ""},
+		"not done, then above G2A PAY":     {"not done", "limit", purchase.StatusWaiting, purchase.ReasonPaymentLimit},
 		"not done, then cancelled by G2A":  {"not done", "cancelled", purchase.StatusNeedsAttention, purchase.ReasonPaidAndCancelled},
 		"not done, then completed by hook": {"not done", "completed", purchase.StatusFulfilled, ""},
 	}
@@ -286,7 +304,7 @@ func TestUnknownPayment(t *testing.T) {
 				w := newWorld()
 				// The first invocation dies, or hears nothing, right at the payment.
 				if c.first == "not done" {
-					script("pay", notDone(g2a.ErrUnavailable))(w)
+					script("pay", unheard(g2a.ErrUnavailable))(w)
 				} else {
 					script("pay", unknown)(w)
 					script("details", notDone(g2a.ErrUnavailable))(w)
@@ -295,13 +313,22 @@ func TestUnknownPayment(t *testing.T) {
 				if o := w.records["r1"]; o.Step != purchase.Paying {
 					t.Fatalf("stored at %s", o.Step)
 				}
+				time.Sleep(15 * time.Minute)
 				switch c.second {
 				case "too late":
 					script("pay", notDone(g2a.ErrTooLateToPay))(w)
 				case "no funds":
 					script("pay", notDone(g2a.ErrInsufficientFunds))(w)
 				case "not done":
+					script("pay", unheard(g2a.ErrUnavailable))(w)
+				case "throttled":
+					script("pay", notDone(g2a.ErrThrottled))(w)
+				case "credentials":
+					script("pay", notDone(g2a.ErrCredentialsRejected))(w)
+				case "not sent":
 					script("pay", notDone(g2a.ErrUnavailable))(w)
+				case "limit":
+					script("pay", notDone(g2a.ErrPaymentLimit))(w)
 				case "cancelled":
 					w.statuses["g1"] = g2a.StatusCancelled
 				case "completed":
@@ -309,7 +336,9 @@ func TestUnknownPayment(t *testing.T) {
 				}
 				w.calls = nil
 				r, _, err := w.advance(background, again, "b")
-				must(t, err)
+				if (err != nil) != (c.want == "") {
+					t.Fatalf("error %v", err)
+				}
 				wantResult(t, r, c.want, c.reason)
 				if len(w.sold) != 1 {
 					t.Errorf("%d orders at G2A, want 1", len(w.sold))
@@ -317,7 +346,7 @@ func TestUnknownPayment(t *testing.T) {
 				if pay, ask := slices.Index(w.calls, "pay"), slices.Index(w.calls, "details"); pay >= 0 && (ask < 0 || ask > pay) {
 					t.Errorf("calls %q: paid again before the details were asked", w.calls)
 				}
-				if c.want == purchase.StatusWaiting && w.records["r1"].Step != purchase.Paying {
+				if (c.want == purchase.StatusWaiting || c.want == "") && w.records["r1"].Step != purchase.Paying {
 					t.Errorf("stored at %s: the first attempt is forgotten", w.records["r1"].Step)
 				}
 			})
@@ -437,37 +466,41 @@ func happyCalls(t *testing.T) []string {
 	return w.calls
 }
 
-// A lease ends with the caller's deadline and a margin; a dead caller's lease is
-// waited for, and then taken.
+// A lease is short and renewed by each recovery point: that of a dead caller is over 20
+// seconds after its last one, wherever it died.
 func TestLease(t *testing.T) {
-	for name, c := range map[string]struct {
-		deadline time.Duration // 0 for none
-		lease    time.Duration
-	}{
-		"without a deadline": {0, time.Minute},
-		"with a deadline":    {30 * time.Second, 35 * time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for n, call := range happyCalls(t) {
+		t.Run(fmt.Sprintf("%d %s", n, call), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
-				script("pay", crashBefore)(w)
-				ctx := background
-				if c.deadline > 0 {
-					limited, cancel := context.WithTimeout(ctx, c.deadline)
-					defer cancel()
-					ctx = limited
+				w.disturb = func(at int) disturbance {
+					time.Sleep(time.Second) // each call takes it
+					if at == n {
+						return crashBefore
+					}
+					return disturbance{}
 				}
-				if _, crashed, _ := w.advance(ctx, place, "a"); !crashed {
+				if _, crashed, _ := w.advance(background, place, "a"); !crashed {
 					t.Fatal("not crashed")
 				}
-				time.Sleep(c.lease - time.Nanosecond)
-				if _, _, err := w.advance(background, place, "b"); !errors.Is(err, purchase.ErrBusy) {
-					t.Errorf("before the lease's end: %v, want ErrBusy", err)
+				w.disturb = nil
+				o := w.records["r1"]
+				if n > 1 { // from its first write on
+					if lease := o.LeaseUntil.Sub(o.UpdatedAt); lease != 20*time.Second || o.LeaseOwner != "a" {
+						t.Errorf("the lease of %q is of %s", o.LeaseOwner, lease)
+					}
+					time.Sleep(time.Until(o.LeaseUntil) - time.Nanosecond)
+					if _, _, err := w.advance(background, place, "b"); !errors.Is(err, purchase.ErrBusy) {
+						t.Errorf("before the lease's end: %v, want ErrBusy", err)
+					}
+					time.Sleep(time.Nanosecond)
 				}
-				time.Sleep(time.Nanosecond)
-				r, _, err := w.advance(background, place, "b")
-				must(t, err)
-				wantResult(t, r, purchase.StatusFulfilled, "")
+				if _, _, err := w.advance(background, place, "b"); err != nil {
+					t.Errorf("after the lease's end: %v", err)
+				}
+				if w.records["r1"].Version <= o.Version {
+					t.Error("the order has not moved on")
+				}
 			})
 		})
 	}
@@ -480,8 +513,8 @@ func TestTimeIsShort(t *testing.T) {
 		status purchase.Status
 		reason string
 	}{
-		"too little": {12*time.Second - time.Nanosecond, purchase.StatusWaiting, purchase.ReasonTimeIsShort},
-		"enough":     {12 * time.Second, purchase.StatusFulfilled, ""},
+		"too little": {22*time.Second - time.Nanosecond, purchase.StatusWaiting, purchase.ReasonTimeIsShort},
+		"enough":     {22 * time.Second, purchase.StatusFulfilled, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -510,7 +543,7 @@ func TestWait(t *testing.T) {
 		11 * time.Second: 5 * time.Second,
 		time.Minute:      30 * time.Second,
 		2 * time.Minute:  time.Minute,
-		24 * time.Hour:   time.Minute,
+		22 * time.Hour:   time.Minute,
 	} {
 		t.Run(age.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -597,8 +630,8 @@ func TestKeyIsKept(t *testing.T) {
 func TestEveryCrash(t *testing.T) {
 	for n, call := range happyCalls(t) {
 		for how, d := range map[string]disturbance{
-			"crash before": crashBefore, "crash after": crashAfter,
-			"not done": notDone(failureOf(call)), "answer lost": lost(failureOf(call)),
+			"crash before": crashBefore, "crash after": crashAfter, "arrives late": arrivesLate(25 * time.Second),
+			"not done": notDone(failureOf(call)), "unheard": unheard(failureOf(call)), "answer lost": lost(failureOf(call)),
 		} {
 			t.Run(fmt.Sprintf("%d %s %s", n, call, how), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -649,7 +682,7 @@ func TestRetry(t *testing.T) {
 			want: purchase.StatusFulfilled, payments: 1,
 		},
 		{
-			name: "the payment was made and said to be refused", disturb: map[string][]disturbance{"pay": {lost(g2a.ErrInvalidRequest)}},
+			name: "the payment was made and said to be refused", disturb: map[string][]disturbance{"pay": {{after: func() error { return refused(g2a.ErrInvalidRequest) }}}},
 			want: purchase.StatusFulfilled, payments: 1,
 		},
 	} {
@@ -703,23 +736,26 @@ func TestRetryOfOthers(t *testing.T) {
 func failureOf(call string) error {
 	switch call {
 	case "product", "create", "pay", "details", "key":
-		return &g2a.Error{Kind: g2a.ErrUnavailable}
+		return g2a.ErrUnavailable
 	}
 	return errStore
 }
 
-// Whatever happens around the calls, with other callers in between and leases that
-// run out too early, at most one order is paid and no key is lost in silence.
+// Whatever happens around the calls, with other callers in between and leases that run
+// out under a living caller, at a G2A that charges again when asked twice, whose payments
+// take a while and whose details lag: at most one order is paid, once, and no key is lost
+// in silence.
 func TestAnyDisturbances(t *testing.T) {
 	calls := []string{
 		"load", "product", "create", "pay", "details", "key", "status", "save started", "save quoted", "link created",
 		"save created", "save paying", "save paid", "save key_requested", "save fulfilled", "save needs_attention",
 	}
 	kinds := []string{
-		"none", "not done", "lost", "crash before", "crash after",
+		"none", "not done", "unheard", "lost", "crash before", "crash after", "arrives late",
 		"another caller before", "another caller after", "late, another caller before", "late, another caller after",
 	}
-	refusals := []string{"too late to pay", "no funds", "throttled"}
+	refusals := []string{"too late to pay", "no funds", "throttled", "credentials"}
+	ends, checks := map[purchase.Status]int{}, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		plan := map[string][]string{}
 		for _, call := range calls {
@@ -729,23 +765,37 @@ func TestAnyDisturbances(t *testing.T) {
 			}
 			plan[call] = rapid.SliceOfN(rapid.SampledFrom(choice), 0, 3).Draw(rt, call)
 		}
-		pending := rapid.IntRange(0, 3).Draw(rt, "pending rounds")
+		drawn := world{
+			pending: rapid.IntRange(0, 3).Draw(rt, "pending rounds"),
+			lag:     rapid.IntRange(0, 2).Draw(rt, "details that do not know the order"),
+			again:   rapid.Bool().Draw(rt, "charges again"),
+			settles: time.Duration(rapid.IntRange(0, 4).Draw(rt, "minutes until a payment shows")) * time.Minute,
+		}
 		told := rapid.Bool().Draw(rt, "webhooks tell of completion")
 		var w *world
 		var end purchase.Result
 		var err error
 		synctest.Test(t, func(*testing.T) {
 			w = newWorld()
-			w.pending = pending
+			w.pending, w.lag, w.again, w.settles = drawn.pending, drawn.lag, drawn.again, drawn.settles
+			if w.again {
+				w.pending = 0 // or there is no telling a charged order from an unpaid one: see payAgainAfter
+			}
 			w.disturb = disturbances(w, plan, told)
 			_, _, _ = w.advance(background, place, "first")
-			end, err = w.toTheEnd()
+			if end, err = w.toTheEnd(); err == nil {
+				time.Sleep(time.Hour) // whatever is on its way arrives
+				w.arrive(time.Now())
+			}
 		})
 		if err != nil {
 			rt.Fatalf("%v\ncalls: %q", err, w.calls)
 		}
+		ends[end.Status]++
+		checks++
 		checkBooks(rt.Errorf, w, end)
 	})
+	t.Logf("%d checks, orders at their end: %v", checks, ends)
 }
 
 // disturbances makes a plan, by the calls' names, into what happens.
@@ -758,7 +808,7 @@ func disturbances(w *world, plan map[string][]string, told bool) func(int) distu
 		nested++
 		defer func() { nested-- }()
 		if late {
-			time.Sleep(2 * time.Minute) // its clock says that the first one's lease is over
+			time.Sleep(25 * time.Second) // the first one's lease is over, and it lives
 		}
 		_, _, _ = w.advance(background, place, fmt.Sprintf("other-%d", len(w.calls)))
 		return nil
@@ -778,8 +828,12 @@ func disturbances(w *world, plan map[string][]string, told bool) func(int) distu
 		switch kind {
 		case "not done":
 			return notDone(failureOf(call))
+		case "unheard":
+			return unheard(failureOf(call))
 		case "lost":
 			return lost(failureOf(call))
+		case "arrives late":
+			return arrivesLate(4 * time.Minute)
 		case "crash before":
 			return crashBefore
 		case "crash after":
@@ -794,6 +848,8 @@ func disturbances(w *world, plan map[string][]string, told bool) func(int) distu
 			return notDone(g2a.ErrInsufficientFunds)
 		case "throttled":
 			return notDone(g2a.ErrThrottled)
+		case "credentials":
+			return notDone(g2a.ErrCredentialsRejected)
 		}
 		return disturbance{}
 	}

@@ -1,17 +1,29 @@
 package purchase
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
-// quote checks the product and its price, before anything is made at G2A.
+// effect bounds a call of G2A, so that time is left to store what it brings.
+func effect(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, effectTime)
+}
+
+// quote checks the product and its price, and stores the intent to create an order.
 func (r *run) quote(ctx context.Context) error {
-	product, err := r.Market.Product(ctx, r.ProductID)
+	if r.Creations >= maxCreations {
+		return r.to(ctx, NeedsAttention, ReasonTooManyOrders)
+	}
+	calling, cancel := effect(ctx)
+	product, err := r.Market.Product(calling, r.ProductID)
+	cancel()
 	switch {
 	case errors.Is(err, g2a.ErrNotFound):
 		return r.to(ctx, Failed, ReasonProductNotFound)
@@ -22,177 +34,304 @@ func (r *run) quote(ctx context.Context) error {
 	case r.RequireAvailable && !product.AvailableToBuy:
 		return r.to(ctx, Failed, ReasonNotAvailable)
 	}
+	next := r.Order
 	// The catalogue's prices are in one currency. In another one, the order itself
-	// tells the price, and is checked before it is paid.
-	if product.MinPrice.Currency == r.MaxPrice.Currency {
-		r.Price = product.MinPrice
-		if !r.Price.AtMost(r.MaxPrice) {
-			return r.to(ctx, Failed, ReasonPriceAboveLimit)
+	// states the price, and is checked before it is paid.
+	if next.Price = (g2a.Money{}); product.MinPrice.Currency == r.MaxPrice.Currency {
+		next.Price = product.MinPrice
+		if !next.Price.AtMost(r.MaxPrice) {
+			return r.save(ctx, next, Failed, ReasonPriceAboveLimit, r.Orders.Save)
 		}
 	}
-	return r.to(ctx, Quoted, "")
+	next.Creations++
+	next.TriedAt = r.Clock()
+	return r.save(ctx, next, Quoted, "", r.Orders.Save)
 }
 
-// create makes the order at G2A. When an earlier answer was lost, the order it
-// made stays unpaid, gives its stock back after 30 minutes, and is forgotten.
+// create makes the order at G2A. When an earlier answer was lost, the order it made
+// stays unpaid, returns its stock after 30 minutes, and is forgotten: the next one needs
+// a quote, and so a G2A that answers, a pause, and one of the few creations there are.
 func (r *run) create(ctx context.Context) error {
 	if r.G2AOrderID != "" { // made by an earlier run that could only just note it
 		return r.save(ctx, r.Order, Created, "", r.Orders.SaveLinked)
 	}
 	if r.stored != Quoted {
-		r.Log.WarnContext(ctx, "an earlier order at G2A may have been created and lost; it is unpaid", "order_ref", r.Ref)
+		if r.Creations < maxCreations && r.Clock().Before(r.TriedAt.Add(creationPause(r.Creations))) {
+			return r.wait(ctx, Quoted, cmp.Or(r.Reason, ReasonCreationUnknown))
+		}
+		return r.quote(ctx)
 	}
-	order, err := r.Market.CreateOrder(ctx, r.ProductID, r.MaxPrice)
-	switch {
-	case errors.Is(err, g2a.ErrInvalidRequest), errors.Is(err, g2a.ErrNotFound), errors.Is(err, g2a.ErrPaymentRequired):
-		r.Log.WarnContext(ctx, "G2A refuses to create the order", "order_ref", r.Ref, "error", err.Error())
-		return r.to(ctx, Failed, ReasonOrderRejected)
-	case errors.Is(err, g2a.ErrInsufficientFunds):
-		return r.wait(ctx, Quoted, ReasonNoFunds)
-	case errors.Is(err, g2a.ErrPaymentLimit):
-		return r.wait(ctx, Quoted, ReasonPaymentLimit)
-	case err != nil:
-		return fmt.Errorf("order %s: creating it at G2A: %w", r.Ref, err)
+	calling, cancel := effect(ctx)
+	order, err := r.Market.CreateOrder(calling, r.ProductID, r.MaxPrice)
+	cancel()
+	if err != nil {
+		return r.notCreated(ctx, err)
 	}
 	next := r.Order
-	next.G2AOrderID, next.Price = order.ID, order.Price
-	if !next.Price.AtMost(r.MaxPrice) {
-		r.Log.WarnContext(ctx, "the order at G2A costs more than allowed and is left unpaid", "order_ref", r.Ref, "g2a_order_id", order.ID, "price", order.Price.String())
-		if next.Price.Currency != r.MaxPrice.Currency {
-			next.Price = g2a.Money{}
-		}
-		return r.save(ctx, next, Failed, ReasonPriceAboveLimit, r.Orders.SaveLinked)
+	next.G2AOrderID, next.Price, next.OrderedAt, next.Payments = order.ID, order.Price, r.Clock(), 0
+	if !next.Price.IsZero() && !next.Price.AtMost(r.MaxPrice) {
+		return r.tooExpensive(ctx, next)
 	}
 	r.Order = next // whatever becomes of the write
 	return r.save(ctx, next, Created, "", r.Orders.SaveLinked)
 }
 
-// intendToPay stores the intent: from here on only G2A knows whether it is paid.
-// What was created in an earlier run may be cancelled meanwhile, or paid by a person.
+// tooExpensive leaves an order at G2A unpaid whose price is above the limit, or in
+// another currency.
+func (r *run) tooExpensive(ctx context.Context, next Order) error {
+	r.Log.WarnContext(ctx, "the order at G2A costs more than allowed and is left unpaid", "order_ref", r.Ref, "g2a_order_id", next.G2AOrderID, "price", next.Price.String())
+	if next.Price.Currency != r.MaxPrice.Currency {
+		next.Price = g2a.Money{}
+	}
+	return r.save(ctx, next, Failed, ReasonPriceAboveLimit, r.Orders.SaveLinked)
+}
+
+// notCreated decides on a creation that failed. One that was certainly not done leaves
+// nothing behind; any other may have made an order, and counts.
+func (r *run) notCreated(ctx context.Context, err error) error {
+	failed := fmt.Errorf("order %s: creating it at G2A: %w", r.Ref, err)
+	if g2a.OutcomeOf(err) != g2a.NotDone {
+		r.Log.WarnContext(ctx, "an order may have been created at G2A and lost; it is unpaid", "order_ref", r.Ref, "error", err.Error())
+		return failed
+	}
+	r.Creations--
+	switch {
+	case errors.Is(err, g2a.ErrInsufficientFunds):
+		return r.wait(ctx, Quoted, ReasonNoFunds)
+	case errors.Is(err, g2a.ErrPaymentLimit):
+		return r.wait(ctx, Quoted, ReasonPaymentLimit)
+	case refusal(err):
+		r.Log.WarnContext(ctx, "G2A refuses to create the order", "order_ref", r.Ref, "error", err.Error())
+		return r.to(ctx, Failed, ReasonOrderRejected)
+	}
+	return failed
+}
+
+// refusal reports whether G2A has said no, and would say it again.
+func refusal(err error) bool {
+	for _, kind := range []error{
+		g2a.ErrInvalidRequest, g2a.ErrNotFound, g2a.ErrPaymentRequired, g2a.ErrPaymentNotReady,
+		g2a.ErrTooLateToPay, g2a.ErrKeyAlreadyDownloaded,
+	} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// intendToPay stores the intent: from here on only G2A knows whether it is paid. What
+// was created in an earlier run may have been cancelled since, or paid by a person.
 func (r *run) intendToPay(ctx context.Context) error {
 	if r.stored != Created {
 		status, err := r.told(ctx)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		switch status {
-		case g2a.StatusFailed, g2a.StatusCancelled:
-			return r.to(ctx, Failed, ReasonCancelled) // created means known to be unpaid
-		case g2a.StatusCompleted:
+		case status == g2a.StatusFailed, status == g2a.StatusCancelled:
+			return r.to(ctx, Failed, ReasonCancelledByG2A) // created means known to be unpaid
+		case status == g2a.StatusCompleted:
 			return r.to(ctx, KeyRequested, "")
+		case r.expired():
+			return r.to(ctx, Failed, ReasonExpired)
 		}
 	}
-	return r.to(ctx, Paying, "")
+	if r.Price.IsZero() {
+		return r.learnPrice(ctx)
+	}
+	next := r.Order
+	next.Payments++
+	next.TriedAt = r.Clock()
+	return r.save(ctx, next, Paying, "", r.Orders.Save)
 }
 
-// pay pays the order of an intent. An intent that an earlier run has left may have
-// been carried out, so the details are asked first, and then only the very same
-// order at G2A is paid again.
+// learnPrice asks for the price of an order that G2A's answer did not state. Without it
+// the order is not paid.
+func (r *run) learnPrice(ctx context.Context) error {
+	details, err := r.details(ctx)
+	switch {
+	case err != nil:
+		return err
+	case details.Price.IsZero():
+		return r.wait(ctx, Created, ReasonPriceUnknown)
+	}
+	next := r.Order
+	next.Price = details.Price
+	if !next.Price.AtMost(r.MaxPrice) {
+		return r.tooExpensive(ctx, next)
+	}
+	return r.save(ctx, next, Created, "", r.Orders.Save)
+}
+
+// pay pays the order of an intent. An intent that an earlier run has left may have been
+// carried out, so G2A is asked first; then only the very same order is paid again, after
+// a pause, and under a new intent.
 func (r *run) pay(ctx context.Context) error {
-	first := r.stored == Paying // no one has tried since the order was known unpaid
-	if !first {
-		complete, err := r.complete(ctx)
-		if err != nil || complete || r.Step.Final() {
+	if r.stored != Paying {
+		status, err := r.look(ctx)
+		if err != nil || r.Step != Paying {
+			return err
+		}
+		switch {
+		case !readsUnpaid(status), r.Payments > 0 && r.Clock().Before(r.TriedAt.Add(payAgainAfter)):
+			return r.wait(ctx, Paying, ReasonPaymentUnknown)
+		case r.Price.IsZero():
+			return r.wait(ctx, Paying, ReasonPriceUnknown)
+		}
+		next := r.Order
+		next.Payments++
+		next.TriedAt = r.Clock()
+		if err := r.save(ctx, next, Paying, r.Reason, r.Orders.Save); err != nil {
 			return err
 		}
 	}
-	transaction, err := r.Market.PayOrder(ctx, r.G2AOrderID)
+	calling, cancel := effect(ctx)
+	transaction, err := r.Market.PayOrder(calling, r.G2AOrderID)
+	cancel()
 	if err != nil {
-		return r.payRefused(ctx, err, first)
+		return r.notPaid(ctx, err)
 	}
 	r.Log.InfoContext(ctx, "order paid", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "transaction_id", transaction)
-	if complete, err := r.complete(ctx); err != nil || complete || r.Step.Final() {
-		return r.notePaid(ctx, err)
+	return r.settle(ctx)
+}
+
+// readsUnpaid reports whether the details' word is one that an unpaid order has. An order
+// that is being paid may have it, too.
+func readsUnpaid(status g2a.OrderStatus) bool { return status == g2a.OrderPending || status == "new" }
+
+// settle is what follows a payment that is certain. Where G2A cannot be asked, the
+// certainty is stored, so that it is never tried again.
+func (r *run) settle(ctx context.Context) error {
+	if _, err := r.look(ctx); err != nil {
+		if r.Step != Paying {
+			return err
+		}
+		return errors.Join(err, r.to(ctx, Paid, ""))
+	}
+	if r.Step != Paying {
+		return nil
 	}
 	return r.wait(ctx, Paid, "")
 }
 
-// notePaid stores that the payment is certain when the details could not be had
-// after it, so that it is never tried again.
-func (r *run) notePaid(ctx context.Context, err error) error {
-	if err == nil || r.Step != Paying {
-		return err
+// notPaid decides on a payment that failed, by its outcome alone.
+func (r *run) notPaid(ctx context.Context, err error) error {
+	switch g2a.OutcomeOf(err) {
+	case g2a.Done:
+		return r.settle(ctx)
+	case g2a.NotDone:
+		r.Payments--
+		return r.payRefused(ctx, err)
 	}
-	return errors.Join(err, r.to(ctx, Paid, ""))
-}
-
-// payRefused decides on a payment that did not succeed. What G2A certainly did not
-// do brings the order back to created; what is not certain leaves it paying.
-func (r *run) payRefused(ctx context.Context, err error, first bool) error {
-	back := Created
-	if !first {
-		back = Paying // an earlier attempt may still have been carried out
+	r.Log.WarnContext(ctx, "the payment's outcome is not known", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "error", err.Error())
+	if _, lookErr := r.look(ctx); lookErr != nil {
+		return errors.Join(fmt.Errorf("order %s: paying %s: %w", r.Ref, r.G2AOrderID, err), lookErr)
 	}
-	wrapped := fmt.Errorf("order %s: paying %s: %w", r.Ref, r.G2AOrderID, err)
-	switch {
-	case errors.Is(err, g2a.ErrInsufficientFunds):
-		return r.wait(ctx, back, ReasonNoFunds)
-	case errors.Is(err, g2a.ErrPaymentLimit):
-		return r.wait(ctx, back, ReasonPaymentLimit)
-	case errors.Is(err, g2a.ErrThrottled), errors.Is(err, g2a.ErrCredentialsRejected):
-		if first {
-			return errors.Join(wrapped, r.to(ctx, Created, ""))
-		}
-		return wrapped
-	case errors.Is(err, g2a.ErrTooLateToPay) && first:
-		r.Log.WarnContext(ctx, "too late to pay, the next run makes a new order", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID)
-		r.waits = true // or a G2A that always says so would be given orders without end
-		next := r.Order
-		next.G2AOrderID = ""
-		return r.save(ctx, next, Quoted, ReasonTooLateToPay, r.Orders.Save)
-	case errors.Is(err, g2a.ErrTooLateToPay):
-		return r.to(ctx, NeedsAttention, ReasonPaymentUnknown)
-	case errors.Is(err, g2a.ErrNotFound):
-		return r.to(ctx, NeedsAttention, ReasonOrderUnknown)
-	case errors.Is(err, g2a.ErrInvalidRequest):
-		r.Log.ErrorContext(ctx, "G2A refuses the payment", "order_ref", r.Ref, "error", err.Error())
-		return r.to(ctx, NeedsAttention, ReasonPaymentRejected)
-	}
-	// No answer, or ORD05: it may be paid. The details decide, now or in the next
-	// round; it is not paid again in this one.
-	r.Log.WarnContext(ctx, "the payment's outcome is not known", "order_ref", r.Ref, "error", err.Error())
-	complete, detailsErr := r.complete(ctx)
-	if detailsErr != nil {
-		return errors.Join(wrapped, detailsErr)
-	}
-	if complete || r.Step.Final() {
+	if r.Step != Paying {
 		return nil
 	}
 	return r.wait(ctx, Paying, ReasonPaymentUnknown)
 }
 
+// payRefused is what follows a payment that was certainly not carried out. Where no
+// earlier one may have been, the order is unpaid.
+func (r *run) payRefused(ctx context.Context, err error) error {
+	back := Created
+	if r.Payments > 0 {
+		back = Paying
+	}
+	switch {
+	case errors.Is(err, g2a.ErrInsufficientFunds):
+		return r.wait(ctx, back, ReasonNoFunds)
+	case errors.Is(err, g2a.ErrPaymentLimit):
+		return r.wait(ctx, back, ReasonPaymentLimit)
+	case errors.Is(err, g2a.ErrTooLateToPay) && back == Created:
+		r.Log.WarnContext(ctx, "too late to pay, another order is made", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID)
+		r.waits = true
+		next := r.Order
+		next.G2AOrderID, next.OrderedAt = "", time.Time{}
+		return r.save(ctx, next, Quoted, ReasonTooLateToPay, r.Orders.Save)
+	case errors.Is(err, g2a.ErrTooLateToPay):
+		return r.to(ctx, NeedsAttention, ReasonPaymentUnknown)
+	case errors.Is(err, g2a.ErrNotFound) && r.settling():
+		return r.wait(ctx, back, ReasonOrderUnknown)
+	case errors.Is(err, g2a.ErrNotFound):
+		return r.to(ctx, NeedsAttention, ReasonOrderUnknown)
+	case refusal(err):
+		r.Log.ErrorContext(ctx, "G2A refuses the payment", "order_ref", r.Ref, "error", err.Error())
+		return r.to(ctx, NeedsAttention, ReasonPaymentRejected)
+	}
+	failed := fmt.Errorf("order %s: paying %s: %w", r.Ref, r.G2AOrderID, err)
+	if back == Created {
+		return errors.Join(failed, r.to(ctx, Created, ""))
+	}
+	return failed
+}
+
+// settling reports whether G2A may not yet know the order everywhere.
+func (r *run) settling() bool { return r.Clock().Before(r.OrderedAt.Add(settleTime)) }
+
 // ask is the round of an order that is paid and not complete.
 func (r *run) ask(ctx context.Context) error {
-	complete, err := r.complete(ctx)
-	if err != nil || complete || r.Step.Final() {
+	status, err := r.look(ctx)
+	if err != nil || r.Step != Paid {
 		return err
+	}
+	if status != "" && !readsUnpaid(status) {
+		return r.wait(ctx, Paid, ReasonStatusUnknown)
 	}
 	return r.wait(ctx, Paid, "")
 }
 
-// complete brings an order that is complete to key_requested. A webhook's word is
-// taken first, since it comes sooner and costs no call of G2A.
-func (r *run) complete(ctx context.Context) (bool, error) {
-	status, err := r.told(ctx)
-	if err != nil {
-		return false, err
+// look asks what became of an order that may be paid, and moves it on where that decides
+// anything. It returns the details' word otherwise, "" where there is none. A webhook's
+// word is taken first, since it comes sooner and costs no call of G2A.
+func (r *run) look(ctx context.Context) (g2a.OrderStatus, error) {
+	told, err := r.told(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case told == g2a.StatusCompleted:
+		return "", r.to(ctx, KeyRequested, "")
+	case told == g2a.StatusFailed, told == g2a.StatusCancelled:
+		return "", r.to(ctx, NeedsAttention, ReasonPaidAndCancelled)
 	}
-	switch status {
-	case g2a.StatusCompleted:
-		return true, r.to(ctx, KeyRequested, "")
-	case g2a.StatusFailed, g2a.StatusCancelled:
-		return false, r.to(ctx, NeedsAttention, ReasonPaidAndCancelled)
-	}
-	details, err := r.Market.OrderDetails(ctx, r.G2AOrderID)
+	details, err := r.details(ctx)
 	switch {
 	case errors.Is(err, g2a.ErrNotFound):
-		return false, r.to(ctx, NeedsAttention, ReasonOrderUnknown)
+		return "", r.to(ctx, NeedsAttention, ReasonOrderUnknown)
 	case err != nil:
-		return false, fmt.Errorf("order %s: asking for the details of %s: %w", r.Ref, r.G2AOrderID, err)
+		return "", err
 	case details.Status == g2a.OrderComplete:
-		return true, r.to(ctx, KeyRequested, "")
+		return "", r.to(ctx, KeyRequested, "")
+	case details.Status != "" && !readsUnpaid(details.Status):
+		r.Log.WarnContext(ctx, "the order has a status that is not known", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "status", string(details.Status))
 	}
-	return false, nil
+	return details.Status, nil
+}
+
+// details asks for the order at G2A. An answer that decides nothing, such as a code that
+// belongs to another call, leaves the status empty; so does an order that G2A does not
+// know yet.
+func (r *run) details(ctx context.Context) (g2a.Order, error) {
+	calling, cancel := effect(ctx)
+	details, err := r.Market.OrderDetails(calling, r.G2AOrderID)
+	cancel()
+	switch {
+	case err == nil:
+		return details, nil
+	case errors.Is(err, g2a.ErrNotFound) && r.settling():
+		return g2a.Order{}, nil
+	case errors.Is(err, g2a.ErrNotFound) || !refusal(err) && !funds(err):
+		return g2a.Order{}, fmt.Errorf("order %s: asking for the details of %s: %w", r.Ref, r.G2AOrderID, err)
+	}
+	r.Log.WarnContext(ctx, "the order's details decide nothing", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "error", err.Error())
+	return g2a.Order{}, nil
+}
+
+// funds reports whether G2A lacks money, or may not take it.
+func funds(err error) bool {
+	return errors.Is(err, g2a.ErrInsufficientFunds) || errors.Is(err, g2a.ErrPaymentLimit)
 }
 
 func (r *run) told(ctx context.Context) (g2a.EventStatus, error) {
@@ -208,37 +347,49 @@ func (r *run) fetchKey(ctx context.Context) error {
 	if !r.Key.Value.IsZero() { // fetched by an earlier run that could only just note it
 		return r.to(ctx, Fulfilled, "")
 	}
-	key, err := r.Market.OrderKey(ctx, r.G2AOrderID)
+	calling, cancel := effect(ctx)
+	key, err := r.Market.OrderKey(calling, r.G2AOrderID)
+	cancel()
 	switch {
 	case err == nil:
 		return r.keep(ctx, key)
+	case errors.Is(err, g2a.ErrKeyAlreadyDownloaded) && !r.Key.Raw.IsZero():
+		return r.to(ctx, NeedsAttention, ReasonKeyUnreadable)
 	case errors.Is(err, g2a.ErrKeyAlreadyDownloaded):
 		r.Log.ErrorContext(ctx, "the key was downloaded and is not stored", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID)
 		return r.to(ctx, NeedsAttention, ReasonKeyLost)
-	case errors.Is(err, g2a.ErrPaymentNotReady), errors.Is(err, g2a.ErrPaymentRequired):
-		return r.wait(ctx, KeyRequested, "")
-	case errors.Is(err, g2a.ErrNotFound):
+	case errors.Is(err, g2a.ErrNotFound) && !r.settling():
 		return r.to(ctx, NeedsAttention, ReasonOrderUnknown)
 	case errors.Is(err, g2a.ErrInvalidRequest):
 		r.Log.ErrorContext(ctx, "G2A refuses the key", "order_ref", r.Ref, "error", err.Error())
 		return r.to(ctx, NeedsAttention, ReasonKeyRejected)
-	default: // the next round tells whether the key was given out
-		return fmt.Errorf("order %s: fetching the key of %s: %w", r.Ref, r.G2AOrderID, err)
+	case refusal(err) || funds(err): // not ready yet, or an answer that decides nothing
+		return r.wait(ctx, KeyRequested, "")
 	}
+	// The next round shows whether the key was given out.
+	return fmt.Errorf("order %s: fetching the key of %s: %w", r.Ref, r.G2AOrderID, err)
 }
 
 // keyPause is between two tries to store a key.
 const keyPause = 200 * time.Millisecond
 
-// keep stores the key, and does not give up before the deadline: it exists only
-// here. Where another caller has changed the record meanwhile, the key is put
-// into what it has become.
+// keep stores the key, and does not give up before the deadline: it exists only here.
+// Where another caller has changed the record, the key is put into what it has become.
 func (r *run) keep(ctx context.Context, key g2a.Key) error {
+	step, reason := Fulfilled, ""
+	if key.Value.IsZero() {
+		step, reason = NeedsAttention, ReasonKeyUnreadable
+	}
 	for {
-		r.Key = key
-		err := r.to(ctx, Fulfilled, "")
-		if err == nil {
+		r.hold(key)
+		err := r.to(ctx, step, reason)
+		switch {
+		case err == nil:
 			return nil
+		case errors.Is(err, ErrUnwritable):
+			r.Log.ErrorContext(ctx, "the key is in hand and the store refuses it", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "error", err.Error())
+			r.Key, r.KeyStored = g2a.Key{}, false
+			return r.to(ctx, NeedsAttention, ReasonKeyUnstorable)
 		}
 		select {
 		case <-time.After(keyPause):
@@ -251,8 +402,21 @@ func (r *run) keep(ctx context.Context, key g2a.Key) error {
 			continue
 		}
 		r.Order = latest
-		if !latest.Key.Value.IsZero() {
+		if latest.KeyStored && latest.Key.Value.Equal(key.Value) && strings.Contains(latest.Key.Raw.Reveal(), key.Raw.Reveal()) {
 			return nil // the write had been done, and only its answer was lost
 		}
+	}
+}
+
+// hold puts a key into the order in hand. An answer that could not be read, and is kept,
+// stays beside what comes after it.
+func (r *run) hold(key g2a.Key) {
+	kept := r.Key.Raw
+	r.Key, r.KeyStored = key, true
+	switch {
+	case key.Raw.IsZero():
+		r.Key.Raw = kept
+	case !kept.IsZero() && !kept.Equal(key.Raw):
+		r.Key.Raw = g2a.NewSecret(kept.Reveal() + "\n" + key.Raw.Reveal())
 	}
 }

@@ -19,35 +19,86 @@ import (
 type world struct {
 	// What G2A has and says.
 	product  g2a.Product
-	price    g2a.Money // of an order
-	pending  int       // how often the details of a paid order say pending
+	price    g2a.Money       // of an order
+	settles  time.Duration   // how long after its call a payment is charged and shows
+	pending  int             // how often the details of a paid order say pending
+	again    bool            // a second pay of an order is charged again
+	lag      int             // how often the details do not know a new order
+	lapses   bool            // an order not paid for half an hour cannot be
+	unpriced int             // how often an order's answers state no price
+	word     g2a.OrderStatus // in place of pending and complete
+	given    *g2a.Key        // in place of the key
 	sold     map[string]*sale
 	statuses map[string]g2a.EventStatus // told by webhooks
 
 	records map[string]purchase.Order
 
+	inspect  func(ctx context.Context, call string)
 	calls    []string
 	script   map[string][]disturbance // by a call's name or its first word; each is used once
 	disturb  func(n int) disturbance  // of the n-th call, where the script says nothing
-	problems []string                 // effects without a stored intent
+	late     []lateEffect             // on their way
+	problems []string                 // what no caller may do
 }
 
 // sale is an order at G2A.
 type sale struct {
-	paid    int // how often it was charged
-	pending int
-	keys    int // how often its key was given out
+	made     time.Time
+	payments []time.Time // when each one is charged
+	paid     int         // how often it was charged
+	pending  int
+	lag      int
+	keys     int // how often its key was given out
+
+	unheard bool // a payment was tried whose outcome nobody was told
+	unasked bool // and nobody has asked what became of it since
+}
+
+// settle charges the payments that are due.
+func (s *sale) settle(now time.Time) {
+	for len(s.payments) > 0 && !now.Before(s.payments[0]) {
+		s.payments = s.payments[1:]
+		s.paid++
+	}
+}
+
+// lateEffect is an effect whose request arrives after its caller has given up.
+type lateEffect struct {
+	at     time.Time
+	effect func() error
 }
 
 // disturbance is what happens around a call. The zero one is none.
 type disturbance struct {
-	before func() error // instead of the call, when it gives an error
+	before func() error // instead of the call, when it returns an error
 	after  func() error // the answer in place of the call's own
+	late   time.Duration
 }
 
-// notDone fails a call that has no effect; lost loses the answer of one that has.
-func notDone(err error) disturbance { return disturbance{before: func() error { return err }} }
-func lost(err error) disturbance    { return disturbance{after: func() error { return err }} }
+// notDone fails a call that has no effect, and says so; unheard does not say so; lost
+// loses the answer of a call that has an effect.
+func notDone(err error) disturbance {
+	return disturbance{before: func() error { return failure(err, g2a.NotDone) }}
+}
+func unheard(err error) disturbance {
+	return disturbance{before: func() error { return failure(err, g2a.OutcomeUnknown) }}
+}
+func lost(err error) disturbance {
+	return disturbance{after: func() error { return failure(err, g2a.OutcomeUnknown) }}
+}
+
+// arrivesLate is a call without an answer that has its effect after a while.
+func arrivesLate(after time.Duration) disturbance { return disturbance{late: after} }
+
+// failure is an error of the client where err is a kind of its errors.
+func failure(err error, outcome g2a.Outcome) error {
+	if err == nil || errors.Is(err, errStore) {
+		return err
+	}
+	return &g2a.Error{Kind: err, Outcome: outcome}
+}
+
+func refused(kind error) error { return failure(kind, g2a.NotDone) }
 
 // crash is the end of a process.
 type crash struct{}
@@ -107,14 +158,14 @@ func (w *world) advance(ctx context.Context, in purchase.Input, owner string) (r
 // toTheEnd calls again, after the leases of the dead and the waits it is told, until
 // the order is at its end.
 func (w *world) toTheEnd() (purchase.Result, error) {
-	for round := range 60 {
+	for round := range 300 {
 		r, _, err := w.advance(context.Background(), place, fmt.Sprintf("later-%d", round))
 		if err == nil && r.Status != purchase.StatusWaiting && r.Status != "" {
 			return r, nil
 		}
 		time.Sleep(max(r.Wait, 2*time.Minute))
 	}
-	return purchase.Result{}, errors.New("the order comes to no end")
+	return purchase.Result{}, fmt.Errorf("the order comes to no end: %s %q", w.records["r1"].Step, w.records["r1"].Reason)
 }
 
 // paid counts the orders at G2A that were charged.
@@ -127,9 +178,20 @@ func (w *world) paid() (orders int) {
 
 // do notes a call and does it, disturbed.
 func (w *world) do(ctx context.Context, name string, effect func() error) error {
+	w.arrive(time.Now())
+	if w.inspect != nil {
+		w.inspect(ctx, name)
+	}
 	n := len(w.calls)
 	w.calls = append(w.calls, name)
 	d := w.next(name, n)
+	if d.late > 0 {
+		w.late = append(w.late, lateEffect{time.Now().Add(d.late), effect})
+		if strings.HasPrefix(name, "save") || strings.HasPrefix(name, "link") {
+			return errStore
+		}
+		return failure(g2a.ErrUnavailable, g2a.OutcomeUnknown)
+	}
 	if d.before != nil {
 		if err := d.before(); err != nil {
 			return err
@@ -145,6 +207,22 @@ func (w *world) do(ctx context.Context, name string, effect func() error) error 
 		}
 	}
 	return err
+}
+
+// arrive has the late effects that are due.
+func (w *world) arrive(now time.Time) {
+	due := slices.Clone(w.late)
+	w.late = nil
+	for _, late := range due {
+		if now.Before(late.at) {
+			w.late = append(w.late, late)
+			continue
+		}
+		_ = late.effect() // nobody hears of it
+	}
+	for _, s := range w.sold {
+		s.settle(now)
+	}
 }
 
 func (w *world) next(name string, n int) disturbance {
@@ -174,7 +252,7 @@ type market struct{ *world }
 func (m market) Product(ctx context.Context, id string) (p g2a.Product, err error) {
 	err = m.do(ctx, "product", func() error {
 		if id != m.product.ID {
-			return g2a.ErrNotFound
+			return refused(g2a.ErrNotFound)
 		}
 		p = m.product
 		return nil
@@ -186,26 +264,44 @@ func (m market) CreateOrder(ctx context.Context, _ string, _ g2a.Money) (o g2a.O
 	err = m.do(ctx, "create", func() error {
 		m.intended("create", "", purchase.Started)
 		o = g2a.Order{ID: fmt.Sprintf("g%d", len(m.sold)+1), Price: m.price}
-		m.sold[o.ID] = &sale{pending: m.pending}
+		m.sold[o.ID] = &sale{made: time.Now(), pending: m.pending, lag: m.lag}
+		m.unprice(&o)
 		return nil
 	})
 	return o, err
 }
 
 func (m market) PayOrder(ctx context.Context, id string) (transaction string, err error) {
+	answered := false
+	if s := m.sold[id]; s != nil {
+		if s.unheard && s.unasked {
+			m.problems = append(m.problems, "paid again without asking what became of the payment before")
+		}
+		before := s.unheard
+		s.unheard, s.unasked = true, true // so it stays where the process crashes
+		defer func() {
+			if answered {
+				s.unheard = before || err != nil && g2a.OutcomeOf(err) != g2a.NotDone
+			}
+		}()
+	}
 	err = m.do(ctx, "pay", func() error {
 		m.intended("pay", "", purchase.Started, purchase.Quoted, purchase.Created)
 		s := m.sold[id]
 		switch {
 		case s == nil:
-			return g2a.ErrNotFound
-		case s.paid > 0:
-			return g2a.ErrPaymentRequired
+			return refused(g2a.ErrNotFound)
+		case m.lapses && s.paid+len(s.payments) == 0 && time.Since(s.made) >= 30*time.Minute:
+			return refused(g2a.ErrTooLateToPay)
+		case s.paid+len(s.payments) > 0 && !m.again:
+			return failure(g2a.ErrPaymentRequired, g2a.OutcomeUnknown)
 		}
-		s.paid++
+		s.payments = append(s.payments, time.Now().Add(m.settles))
+		s.settle(time.Now())
 		transaction = "t-" + id
 		return nil
 	})
+	answered = true
 	return transaction, err
 }
 
@@ -213,8 +309,13 @@ func (m market) OrderDetails(ctx context.Context, id string) (o g2a.Order, err e
 	err = m.do(ctx, "details", func() error {
 		s := m.sold[id]
 		if s == nil {
-			return g2a.ErrNotFound
+			return refused(g2a.ErrNotFound)
 		}
+		if s.lag > 0 {
+			s.lag--
+			return refused(g2a.ErrNotFound)
+		}
+		s.unasked = false
 		o = g2a.Order{ID: id, Status: g2a.OrderPending, Price: m.price}
 		switch {
 		case s.paid > 0 && s.pending == 0:
@@ -222,9 +323,21 @@ func (m market) OrderDetails(ctx context.Context, id string) (o g2a.Order, err e
 		case s.paid > 0:
 			s.pending--
 		}
+		if m.word != "" {
+			o.Status = m.word
+		}
+		m.unprice(&o)
 		return nil
 	})
 	return o, err
+}
+
+// unprice takes the price out of an answer.
+func (m market) unprice(o *g2a.Order) {
+	if m.unpriced > 0 {
+		m.unpriced--
+		o.Price = g2a.Money{}
+	}
 }
 
 func (m market) OrderKey(ctx context.Context, id string) (k g2a.Key, err error) {
@@ -233,18 +346,24 @@ func (m market) OrderKey(ctx context.Context, id string) (k g2a.Key, err error) 
 		s := m.sold[id]
 		switch {
 		case s == nil:
-			return g2a.ErrNotFound
+			return refused(g2a.ErrNotFound)
 		case s.paid == 0:
-			return g2a.ErrPaymentRequired
+			return refused(g2a.ErrPaymentRequired)
 		case s.keys > 0:
-			return g2a.ErrKeyAlreadyDownloaded
+			return failure(g2a.ErrKeyAlreadyDownloaded, g2a.Done)
 		}
 		s.keys++
 		k = g2a.Key{Value: g2a.NewSecret(productKey)}
+		if m.given != nil {
+			k = *m.given
+		}
 		return nil
 	})
 	return k, err
 }
+
+// unpaidSteps are those that say that nothing can have been paid.
+var unpaidSteps = map[purchase.Step]bool{purchase.Started: true, purchase.Quoted: true, purchase.Created: true, purchase.Failed: true}
 
 // store is the world's purchase.Orders.
 type store struct{ *world }
@@ -265,6 +384,9 @@ func (s store) save(ctx context.Context, how string, o purchase.Order) error {
 	return s.do(ctx, how+" "+string(o.Step), func() error {
 		if s.records[o.Ref].Version != o.Version-1 {
 			return purchase.ErrVersionConflict
+		}
+		if sold := s.sold[o.G2AOrderID]; sold != nil && sold.unheard && unpaidSteps[o.Step] && o.Step != s.records[o.Ref].Step {
+			s.problems = append(s.problems, fmt.Sprintf("stored as %s, and nobody knows what became of a payment of %s", o.Step, o.G2AOrderID))
 		}
 		s.records[o.Ref] = o
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"reflect"
 	"strings"
 	"time"
 
@@ -34,11 +35,18 @@ type orderItem struct {
 	MaxPrice           string `dynamodbav:"max_price"`
 	Currency           string `dynamodbav:"currency"`
 	Price              string `dynamodbav:"price,omitempty"`
+	Creations          int    `dynamodbav:"creations,omitempty"`
 	G2AOrderID         string `dynamodbav:"g2a_order_id,omitempty"`
+	OrderedAt          int64  `dynamodbav:"ordered_at,omitempty"`
+	Payments           int    `dynamodbav:"payments,omitempty"`
+	TriedAt            int64  `dynamodbav:"tried_at,omitempty"`
 	LeaseOwner         string `dynamodbav:"lease_owner,omitempty"`
 	LeaseUntil         int64  `dynamodbav:"lease_until,omitempty"`
 	ProductKey         string `dynamodbav:"product_key,omitempty"`
+	ProductKeyParts    string `dynamodbav:"product_key_parts,omitempty"`
 	KeyIsFile          bool   `dynamodbav:"key_is_file,omitempty"`
+	KeyRaw             []byte `dynamodbav:"key_raw,omitempty"`
+	KeyRawParts        string `dynamodbav:"key_raw_parts,omitempty"`
 	Reason             string `dynamodbav:"reason,omitempty"`
 	CreatedAt          int64  `dynamodbav:"created_at"`
 	UpdatedAt          int64  `dynamodbav:"updated_at"`
@@ -59,11 +67,14 @@ func (s Orders) Load(ctx context.Context, ref string) (purchase.Order, bool, err
 	if err != nil {
 		return purchase.Order{}, false, fmt.Errorf("reading the order %s: the item is damaged: %w", ref, err)
 	}
+	if o.Key, err = s.readKey(ctx, record); err != nil {
+		return purchase.Order{}, false, fmt.Errorf("reading the key of order %s: %w", ref, err)
+	}
 	return o, true, nil
 }
 
-// List gives every order, in no order. It reads the whole table, a page at a time, and
-// ends after an error; a damaged record is one, and does not end it.
+// List returns every order, in no order and without their keys. It reads the whole table,
+// a page at a time, and ends after an error; a damaged record is one, and does not end it.
 func (s Orders) List(ctx context.Context) iter.Seq2[purchase.Order, error] {
 	return func(yield func(purchase.Order, error) bool) {
 		pages := dynamodb.NewScanPaginator(s.DB, &dynamodb.ScanInput{
@@ -99,8 +110,12 @@ func readOrder(fields item) (purchase.Order, error) {
 
 // Save implements purchase.Orders.
 func (s Orders) Save(ctx context.Context, o purchase.Order) error {
-	put, err := s.put(o)
+	record, parts := recordOf(o)
+	put, err := s.put(record)
 	if err != nil {
+		return err
+	}
+	if err := s.writeParts(ctx, record.PK, parts); err != nil {
 		return err
 	}
 	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
@@ -109,17 +124,21 @@ func (s Orders) Save(ctx context.Context, o purchase.Order) error {
 	})
 	switch {
 	case refused(err):
-		return s.conflictUnless(ctx, o)
+		return s.conflictUnless(ctx, o.Ref, record)
 	case err != nil:
-		return unavailable("writing the order", err)
+		return unwritten("writing the order", err)
 	}
 	return nil
 }
 
 // SaveLinked implements purchase.Orders.
 func (s Orders) SaveLinked(ctx context.Context, o purchase.Order) error {
-	put, err := s.put(o)
+	record, parts := recordOf(o)
+	put, err := s.put(record)
 	if err != nil {
+		return err
+	}
+	if err := s.writeParts(ctx, record.PK, parts); err != nil {
 		return err
 	}
 	link := &types.Update{
@@ -135,9 +154,9 @@ func (s Orders) SaveLinked(ctx context.Context, o purchase.Order) error {
 		case err == nil:
 			return nil
 		case len(reasons) > 0 && aws.ToString(reasons[0].Code) == reasonCondition:
-			return s.conflictUnless(ctx, o)
+			return s.conflictUnless(ctx, o.Ref, record)
 		case !conflicting(err) || try == linkTries:
-			return unavailable("writing the order and its link", err)
+			return unwritten("writing the order and its link", err)
 		}
 		select { // a webhook for the same order at the same time: a matter of milliseconds
 		case <-time.After(time.Duration(try) * linkPause):
@@ -155,28 +174,28 @@ const (
 // conflictUnless tells a record that another caller has changed from a write of
 // this caller whose answer was lost and which the SDK has sent again: then the very
 // record stands there.
-func (s Orders) conflictUnless(ctx context.Context, o purchase.Order) error {
+func (s Orders) conflictUnless(ctx context.Context, ref string, record orderItem) error {
 	var stored orderItem
-	_, err := get(ctx, s.DB, s.Table, key(orderPK(o.Ref), orderSK), "reading the order "+o.Ref, &stored)
+	_, err := get(ctx, s.DB, s.Table, key(record.PK, record.SK), "reading the order "+ref, &stored)
 	switch {
 	case err != nil:
 		return err
-	case stored != recordOf(o):
+	case !reflect.DeepEqual(stored, record):
 		return purchase.ErrVersionConflict
 	}
 	return nil
 }
 
 // put writes the record over the version before it.
-func (s Orders) put(o purchase.Order) (*types.Put, error) {
-	fields, err := attributevalue.MarshalMap(recordOf(o))
+func (s Orders) put(record orderItem) (*types.Put, error) {
+	fields, err := attributevalue.MarshalMap(record)
 	if err != nil {
 		return nil, fmt.Errorf("writing the order's record: %w", err)
 	}
 	put := &types.Put{TableName: &s.Table, Item: fields, ConditionExpression: aws.String("attribute_not_exists(pk)")}
-	if o.Version > 1 {
+	if record.Version > 1 {
 		put.ConditionExpression = aws.String("version = :before")
-		put.ExpressionAttributeValues = values{":before": number(o.Version - 1)}
+		put.ExpressionAttributeValues = values{":before": number(record.Version - 1)}
 	}
 	return put, nil
 }
@@ -190,24 +209,38 @@ func (s Orders) Status(ctx context.Context, g2aOrderID string) (g2a.EventStatus,
 	return g2a.EventStatus(told.Status), err
 }
 
-func recordOf(o purchase.Order) orderItem {
+// recordOf maps an order to its item, and to those of a key that the item cannot hold.
+func recordOf(o purchase.Order) (orderItem, []keyPart) {
 	record := orderItem{
 		PK: orderPK(o.Ref), SK: orderSK, Step: string(o.Step), Version: o.Version,
 		RequestFingerprint: o.Fingerprint, ProductID: o.ProductID,
 		MaxPrice: o.MaxPrice.Text(), Currency: o.MaxPrice.Currency,
-		G2AOrderID: o.G2AOrderID, LeaseOwner: o.LeaseOwner,
-		ProductKey: o.Key.Value.Reveal(), KeyIsFile: o.Key.IsFile, Reason: o.Reason,
+		Creations: o.Creations, G2AOrderID: o.G2AOrderID, OrderedAt: secondsOrZero(o.OrderedAt),
+		Payments: o.Payments, TriedAt: secondsOrZero(o.TriedAt),
+		LeaseOwner: o.LeaseOwner, LeaseUntil: secondsOrZero(o.LeaseUntil), Reason: o.Reason,
 		CreatedAt: o.CreatedAt.Unix(), UpdatedAt: o.UpdatedAt.Unix(),
-	}
-	if !o.LeaseUntil.IsZero() {
-		record.LeaseUntil = o.LeaseUntil.Unix()
 	}
 	if !o.Price.IsZero() {
 		record.Price = o.Price.Text()
 	}
-	return record
+	return record, record.setKey(o.Key)
 }
 
+func secondsOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+func timeOrZero(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
+// order maps an item to its order, without the key.
 func (r orderItem) order(ref string) (purchase.Order, error) {
 	limit, err := g2a.ParseMoney(r.MaxPrice, r.Currency)
 	if err != nil {
@@ -216,12 +249,11 @@ func (r orderItem) order(ref string) (purchase.Order, error) {
 	o := purchase.Order{
 		Request:     purchase.Request{Ref: ref, ProductID: r.ProductID, MaxPrice: limit},
 		Fingerprint: r.RequestFingerprint, Step: purchase.Step(r.Step), Version: r.Version,
-		G2AOrderID: r.G2AOrderID, LeaseOwner: r.LeaseOwner,
-		Key: g2a.Key{Value: g2a.NewSecret(r.ProductKey), IsFile: r.KeyIsFile}, Reason: r.Reason,
+		Creations: r.Creations, G2AOrderID: r.G2AOrderID, OrderedAt: timeOrZero(r.OrderedAt),
+		Payments: r.Payments, TriedAt: timeOrZero(r.TriedAt),
+		LeaseOwner: r.LeaseOwner, LeaseUntil: timeOrZero(r.LeaseUntil),
+		Key: g2a.Key{IsFile: r.KeyIsFile}, KeyStored: r.hasKey(), Reason: r.Reason,
 		CreatedAt: time.Unix(r.CreatedAt, 0), UpdatedAt: time.Unix(r.UpdatedAt, 0),
-	}
-	if r.LeaseUntil != 0 {
-		o.LeaseUntil = time.Unix(r.LeaseUntil, 0)
 	}
 	if r.Price != "" {
 		if o.Price, err = g2a.ParseMoney(r.Price, r.Currency); err != nil {

@@ -39,7 +39,8 @@ func newOrder() purchase.Order {
 func fullOrder() purchase.Order {
 	o := newOrder()
 	o.Step, o.Price, o.G2AOrderID = purchase.Fulfilled, money("4.90"), "g1"
-	o.Key = g2a.Key{Value: g2a.NewSecret("AAAAA-BBBBB"), IsFile: true}
+	o.Creations, o.OrderedAt, o.Payments, o.TriedAt = 2, now.Add(2*time.Second), 1, now.Add(3*time.Second)
+	o.Key, o.KeyStored = g2a.Key{Value: g2a.NewSecret("AAAAA-BBBBB"), IsFile: true, Raw: g2a.NewSecret("\xff\x00")}, true
 	o.Reason = "a reason"
 	o.UpdatedAt = now.Add(time.Second)
 	return o
@@ -57,7 +58,8 @@ func fullItem() attributes {
 	item := newItem()
 	for name, value := range (attributes{
 		"step": "S fulfilled", "price": "S 4.90", "g2a_order_id": "S g1", "product_key": "S AAAAA-BBBBB",
-		"key_is_file": "BOOL true", "reason": "S a reason", "updated_at": at(1),
+		"key_is_file": "BOOL true", "key_raw": "B ff00", "reason": "S a reason", "updated_at": at(1),
+		"creations": "N 2", "ordered_at": at(2), "payments": "N 1", "tried_at": at(3),
 	}) {
 		item[name] = value
 	}
@@ -104,10 +106,11 @@ func TestOrderItem(t *testing.T) {
 
 // same compares all fields, amounts and times by their values.
 func same(a, b purchase.Order) bool {
-	equal := a.Key.Value.Equal(b.Key.Value) && a.MaxPrice.String() == b.MaxPrice.String() && a.Price.String() == b.Price.String() &&
-		a.LeaseUntil.Equal(b.LeaseUntil) && a.CreatedAt.Equal(b.CreatedAt) && a.UpdatedAt.Equal(b.UpdatedAt)
+	equal := a.Key.Value.Equal(b.Key.Value) && a.Key.Raw.Equal(b.Key.Raw) && a.MaxPrice.String() == b.MaxPrice.String() && a.Price.String() == b.Price.String() &&
+		a.OrderedAt.Equal(b.OrderedAt) && a.TriedAt.Equal(b.TriedAt) && a.LeaseUntil.Equal(b.LeaseUntil) && a.CreatedAt.Equal(b.CreatedAt) && a.UpdatedAt.Equal(b.UpdatedAt)
 	for _, o := range []*purchase.Order{&a, &b} {
-		o.Key.Value, o.MaxPrice, o.Price = g2a.Secret{}, g2a.Money{}, g2a.Money{}
+		o.Key.Value, o.Key.Raw, o.MaxPrice, o.Price = g2a.Secret{}, g2a.Secret{}, g2a.Money{}, g2a.Money{}
+		o.OrderedAt, o.TriedAt = time.Time{}, time.Time{}
 		o.LeaseUntil, o.CreatedAt, o.UpdatedAt = time.Time{}, time.Time{}, time.Time{}
 	}
 	return equal && a == b
@@ -320,6 +323,7 @@ func TestList(t *testing.T) {
 		for i := range 5 {
 			o := newOrder()
 			o.Ref, o.Reason = fmt.Sprintf("r#%d", i), padding
+			o.Key, o.KeyStored = g2a.Key{Value: g2a.NewSecret("AAAAA-BBBBB")}, true
 			must(t, orders(e).Save(ctx, o))
 			want[o.Ref] = true
 		}
@@ -332,6 +336,8 @@ func TestList(t *testing.T) {
 				damaged = append(damaged, err)
 			case !want[o.Ref] || o.Reason != padding:
 				t.Errorf("lists %q, twice or not wanted", o.Ref)
+			case !o.KeyStored || !o.Key.IsZero():
+				t.Errorf("%q: a key is stored: %t, and listed: %t", o.Ref, o.KeyStored, !o.Key.IsZero())
 			}
 			delete(want, o.Ref)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 )
 
 // ErrUnavailable is around every error of DynamoDB itself: not reachable,
@@ -19,6 +20,21 @@ var ErrUnavailable = errors.New("the store is not available")
 
 func unavailable(doing string, err error) error {
 	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+}
+
+// invalid reports whether DynamoDB refuses a request for what it is, such as an item that
+// is too large: it would refuse it again.
+func invalid(err error) bool {
+	var failed smithy.APIError
+	if errors.As(err, &failed) && failed.ErrorCode() == "ValidationException" {
+		return true
+	}
+	for _, reason := range cancellation(err) {
+		if aws.ToString(reason.Code) == reasonValidation {
+			return true
+		}
+	}
+	return false
 }
 
 // Ping reports whether the tables answer, by one read each of an item that is not
@@ -94,6 +110,7 @@ func cancellation(err error) []types.CancellationReason {
 
 // Codes of a cancellation's reasons.
 const (
-	reasonCondition = "ConditionalCheckFailed"
-	reasonConflict  = "TransactionConflict"
+	reasonCondition  = "ConditionalCheckFailed"
+	reasonConflict   = "TransactionConflict"
+	reasonValidation = "ValidationError"
 )

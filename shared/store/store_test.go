@@ -31,7 +31,8 @@ var (
 // at gives a time so many seconds after now, as an item tells it.
 func at(seconds int64) string { return fmt.Sprintf("N %d", now.Unix()+seconds) }
 
-// attributes tells an item's names, types and values: "S text", "N 12", "BOOL true".
+// attributes tells an item's names, types and values: "S text", "N 12", "BOOL true",
+// "B ff00".
 type attributes map[string]string
 
 func attributesOf(t *testing.T, item map[string]types.AttributeValue) attributes {
@@ -45,6 +46,8 @@ func attributesOf(t *testing.T, item map[string]types.AttributeValue) attributes
 			told[name] = "N " + value.Value
 		case *types.AttributeValueMemberBOOL:
 			told[name] = fmt.Sprintf("BOOL %t", value.Value)
+		case *types.AttributeValueMemberB:
+			told[name] = fmt.Sprintf("B %x", value.Value)
 		default:
 			t.Errorf("attribute %s is a %T", name, value)
 		}

@@ -24,7 +24,7 @@ const (
 
 	InvalidEvent        = "InvalidEvent"        // the payload is not of the function's form
 	InvalidOrder        = "InvalidOrder"        // no order can be made of the input
-	OrderConflict       = "OrderConflict"       // the order_ref belongs to another request
+	OrderConflict       = "OrderConflict"       // the order_ref belongs to another request, or cannot be cancelled
 	CredentialsRejected = "CredentialsRejected" // G2A does not accept the credentials
 
 	InternalError = "InternalError" // a defect, or a record that is damaged
@@ -50,7 +50,8 @@ func CountRejection(metrics telemetry.Metrics, failure messages.InvokeResponse_E
 	}
 }
 
-// nameOf gives the name of an error.
+// nameOf returns the name of an error. What G2A's verdicts mean for an order is decided
+// before: a call that failed is one to try again, unless the credentials are wrong.
 func nameOf(err error) string {
 	var invalid *purchase.InvalidOrder
 	if errors.As(err, &invalid) {
@@ -63,18 +64,21 @@ func nameOf(err error) string {
 		name string
 	}{
 		{purchase.ErrConflict, OrderConflict},
+		{purchase.ErrNotCancellable, OrderConflict},
 		{purchase.ErrBusy, OrderBusy},
 		{store.ErrUnavailable, StoreUnavailable},
 		{secrets.ErrUnavailable, StoreUnavailable},
 		{g2a.ErrCredentialsRejected, CredentialsRejected},
 		{g2a.ErrThrottled, G2AThrottled},
-		{g2a.ErrUnavailable, G2AUnavailable},
-		{g2a.ErrMalformedAnswer, G2AUnavailable}, // what was done is not known, as with no answer
 		{context.DeadlineExceeded, G2AUnavailable},
 	} {
 		if errors.Is(err, kind.err) {
 			return kind.name
 		}
+	}
+	var call *g2a.Error
+	if errors.As(err, &call) {
+		return G2AUnavailable
 	}
 	return InternalError
 }

@@ -39,7 +39,10 @@ func TestFail(t *testing.T) {
 		{"deadline", wrap(context.DeadlineExceeded), "G2AUnavailable"},
 		{"deadline of the store", wrap(errors.Join(store.ErrUnavailable, context.DeadlineExceeded)), "StoreUnavailable"},
 		{"store after a call", errors.Join(call(g2a.ErrUnavailable), store.ErrUnavailable), "StoreUnavailable"},
-		{"request that G2A rejects", call(g2a.ErrInvalidRequest), "InternalError"},
+		{"order that cannot be cancelled", wrap(purchase.ErrNotCancellable), "OrderConflict"},
+		{"request that G2A rejects", call(g2a.ErrInvalidRequest), "G2AUnavailable"},
+		{"not found at G2A", call(g2a.ErrNotFound), "G2AUnavailable"},
+		{"record that can never be written", wrap(purchase.ErrUnwritable), "InternalError"},
 		{"anything else", errors.New("the record is damaged"), "InternalError"},
 	}
 	for _, tt := range tests {

@@ -17,6 +17,7 @@ func commands() []command {
 		{"order list", "", "lists our orders", listOrders},
 		{"order show", "ORDER_REF", "shows one of our orders", without(showOrder)},
 		{"order retry", "ORDER_REF", "goes on with an order, also with one that needs attention", without(retryOrder)},
+		{"order cancel", "ORDER_REF", "ends an order that is certainly unpaid", without(cancelOrder)},
 		{"events list", "", "lists what is kept of webhooks' events", listEvents},
 		{"events retry", "EVENT", "tries a parked event again, named by its id or as the list names it", retryEvent},
 	}

@@ -19,15 +19,17 @@ func orderRow(o purchase.Order) row {
 	return row{
 		{"order_ref", o.Ref}, {"status", o.Step.Status()}, {"step", o.Step}, {"reason", o.Reason},
 		{"product_id", o.ProductID}, {"max_price", o.MaxPrice.Text()}, {"price", priceOrNone(o.Price)}, {"currency", o.MaxPrice.Currency},
-		{"g2a_order_id", o.G2AOrderID}, {"key", keyState(o.Key)}, {"updated_at", moment(o.UpdatedAt)},
+		{"g2a_order_id", o.G2AOrderID}, {"key", keyState(o)}, {"updated_at", moment(o.UpdatedAt)},
 	}
 }
 
-func keyState(key g2a.Key) string {
+func keyState(o purchase.Order) string {
 	switch {
-	case key.Value.IsZero():
+	case !o.KeyStored:
 		return ""
-	case key.IsFile:
+	case o.Step != purchase.Fulfilled:
+		return "stored (not readable)"
+	case o.Key.IsFile:
 		return "stored (a file)"
 	}
 	return "stored"
@@ -113,12 +115,31 @@ func retryOrder(ctx context.Context, t *tool, operands []string) error {
 	if err != nil {
 		return err
 	}
-	result, err := purchaser.Retry(ctx, operands[0], "g2actl-"+rand.Text())
+	result, err := purchaser.Retry(ctx, operands[0], owner())
 	if err != nil {
 		return err
 	}
-	return t.one(row{
-		{"order_ref", result.Ref}, {"status", result.Status}, {"reason", result.Reason},
-		{"g2a_order_id", result.G2AOrderID}, {"price", priceOrNone(result.Price)}, {"currency", result.Price.Currency},
-	})
+	return t.one(resultRow(result))
+}
+
+// cancelOrder ends an order that is certainly unpaid.
+func cancelOrder(ctx context.Context, t *tool, operands []string) error {
+	purchaser, err := t.access.purchaser(ctx, t.progress)
+	if err != nil {
+		return err
+	}
+	result, err := purchaser.Advance(ctx, purchase.Input{Ref: operands[0], Cancel: true}, owner())
+	if err != nil {
+		return err
+	}
+	return t.one(resultRow(result))
+}
+
+func owner() string { return "g2actl-" + rand.Text() }
+
+func resultRow(r purchase.Result) row {
+	return row{
+		{"order_ref", r.Ref}, {"status", r.Status}, {"reason", r.Reason},
+		{"g2a_order_id", r.G2AOrderID}, {"price", priceOrNone(r.Price)}, {"currency", r.Price.Currency},
+	}
 }

@@ -54,7 +54,7 @@ func (t *teller) readRecords(ctx context.Context) (string, error) {
 }
 
 // hidden are the attributes whose value is not printed.
-var hidden = map[string]bool{"access_token": true, "product_key": true}
+var hidden = map[string]bool{"access_token": true, "product_key": true, "key_raw": true}
 
 // printRecords prints the records as DynamoDB has them.
 func (t *teller) printRecords(ctx context.Context, out io.Writer) error {
