@@ -30,18 +30,18 @@ type BestsellerQuery struct {
 func (c *Client) Bestsellers(ctx context.Context, query BestsellerQuery) (Page[Bestseller], error) {
 	r := request{api: importAPI, method: "GET", route: "/bestsellers", url: c.cfg.ImportURL + "/bestsellers" + query.encode()}
 	if fault := checkPaging(query.Page, query.PerPage); fault != nil {
-		return Page[Bestseller]{}, unsent(ctx, r, fault)
+		return Page[Bestseller]{}, invalid(ctx, r, fault)
 	}
 	var wire wirePage
 	var page Page[Bestseller]
-	err := c.doImport(ctx, r, &wire, func() (fault *FieldError) {
+	err := c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		if wire.Meta == nil {
 			all := max(1, len(wire.Data))
 			wire.Meta = &wireMeta{CurrentPage: new(max(1, query.Page)), LastPage: new(max(1, query.Page)), PerPage: &all, Total: new(len(wire.Data))}
 		}
 		page, fault = readPage(wire, wireBestseller.bestseller)
 		return fault
-	})
+	}))
 	if err != nil {
 		return Page[Bestseller]{}, err
 	}
@@ -96,4 +96,18 @@ func (w wireBestseller) bestseller() (Bestseller, *FieldError) {
 		return Bestseller{}, &FieldError{Field: "sold", Problem: "is negative"}
 	}
 	return b, nil
+}
+
+// wireCategory is a category as G2A sends it.
+type wireCategory struct {
+	ID   json.RawMessage `json:"id"`
+	Name string          `json:"name"`
+}
+
+func (w wireCategory) category() (Category, *FieldError) {
+	if absent(w.ID) || string(w.ID) == `""` {
+		return Category{Name: w.Name}, nil
+	}
+	id, fault := readID("id", w.ID)
+	return Category{ID: id, Name: w.Name}, fault
 }

@@ -25,7 +25,7 @@ const (
 	maxBody     = 8 << 20 // bytes of an answer; a page of 20 products has some 100 KiB
 	backoffBase = 200 * time.Millisecond
 	backoffCap  = 5 * time.Second
-	minAttempt  = 500 * time.Millisecond // a retry with less time than this is not begun
+	minAttempt  = 500 * time.Millisecond // don't start a retry with less time left than this
 
 	// An API that failed breakerFailures times in a row is left alone for
 	// breakerDelay; then one call tries it.
@@ -33,19 +33,19 @@ const (
 	breakerDelay    = 10 * time.Second
 )
 
-// An Observer is told of every call, for logs, metrics and traces.
+// An Observer sees every call, for logs, metrics and traces.
 type Observer interface {
-	// StartCall is called before the first attempt. The context it gives is the
-	// attempts'; the function it gives is called with the finished call.
+	// StartCall is called before the first attempt. It returns the attempts' context, and
+	// a function that is called with the finished call.
 	StartCall(ctx context.Context, method, route string) (context.Context, func(Call))
 }
 
 // Call is a finished call. It holds no credential, no id and no query.
 type Call struct {
 	Method        string
-	Route         string // the path's template
-	Status        int    // HTTP status of the last attempt, 0 where there was no answer
-	Attempts      int
+	Route         string        // the path's template
+	Status        int           // HTTP status of the last attempt, 0 without an answer
+	Attempts      int           // requests that were handed to the transport
 	Latency       time.Duration // of all attempts, with the waits between them
 	CorrelationID string
 	Err           error
@@ -54,22 +54,32 @@ type Call struct {
 // Options are what a Client needs besides its Config. Only Credentials are required.
 type Options struct {
 	Credentials CredentialSource
-	// Tokens gives the access tokens of the Import API; nil is FetchToken, with the
-	// token remembered in memory. What is a DroppingSource is told of the tokens that
-	// G2A rejects.
+	// Tokens returns the access tokens of the Import API; nil is FetchToken, with the
+	// token remembered in memory. A DroppingSource also hears which tokens G2A rejects.
 	Tokens TokenSource
-	// MinRating is the least rating of a seller whose offer CreateOrder may take; 0 is
+	// MinRating is the lowest rating of a seller whose offer CreateOrder may take; 0 is
 	// any.
 	MinRating int
-	// RateLimit is how many requests a second each of the two APIs is sent at most,
-	// evenly spread; 0 is no limit. A call waits for its turn as long as an attempt can
-	// still follow before its deadline, and is ErrThrottled otherwise.
+	// RateLimit is the most requests a second that each of the two APIs is sent, evenly
+	// spread; 0 is no limit. A call waits for its turn as long as an attempt can still
+	// follow before its deadline, and is ErrThrottled otherwise.
 	RateLimit int
 	// Transport sends the requests; nil is a transport of the client's own.
+	//
+	// The calls that must reach G2A once (package documentation, "Calls") do not share
+	// its connections. For an *http.Transport the client clones it, and the clone speaks
+	// HTTP/1.1 alone, over a fresh connection for each call, so that net/http repeats
+	// nothing; protocols registered with it are not kept, and a DialTLS of its own must
+	// not negotiate HTTP/2. Any other RoundTripper gets these calls with a body that can
+	// be read once, which keeps net/http below it from repeating them. What the client
+	// cannot prevent, it must not do: send a request more than once, follow redirects,
+	// decompress answers that were not asked to be compressed, or answer from a cache.
+	// Where it reports to net/http/httptrace, a failure before the request was written is
+	// known to be NotDone.
 	Transport http.RoundTripper
-	// Observer is told of the calls; nil is none.
+	// Observer is called for every call; nil is none.
 	Observer Observer
-	// Clock tells the time; nil is time.Now.
+	// Clock returns the time; nil is time.Now.
 	Clock func() time.Time
 }
 
@@ -78,12 +88,13 @@ type Options struct {
 type Client struct {
 	cfg      Config
 	options  Options
-	http     *http.Client
+	reads    sender
+	onces    sender // calls that must reach G2A once
 	breakers map[api]circuitbreaker.CircuitBreaker[*answer]
 	limiters map[api]ratelimiter.RateLimiter[*answer] // nil is no limit
 }
 
-// api is one of G2A's two APIs, which fail apart from each other.
+// api is one of G2A's two APIs, which fail separately.
 type api int
 
 const (
@@ -91,7 +102,7 @@ const (
 	importAPI
 )
 
-// New makes a client.
+// New creates a client.
 func New(cfg Config, options Options) *Client {
 	if options.Clock == nil {
 		options.Clock = time.Now
@@ -100,21 +111,13 @@ func New(cfg Config, options Options) *Client {
 		options.Observer = noObserver{}
 	}
 	if options.Transport == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.MaxIdleConnsPerHost = 10
-		transport.TLSHandshakeTimeout = 5 * time.Second
-		options.Transport = transport
+		options.Transport = ownTransport()
 	}
 	client := &Client{
-		cfg:     cfg,
-		options: options,
-		http: &http.Client{
-			Transport: options.Transport,
-			Timeout:   cfg.Timeout,
-			// A redirect would carry the credentials away; the answer itself is then
-			// the error.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		cfg:      cfg,
+		options:  options,
+		reads:    newSender(options.Transport, false, cfg.Timeout),
+		onces:    newOnceSender(options.Transport, cfg.Timeout),
 		breakers: map[api]circuitbreaker.CircuitBreaker[*answer]{exportAPI: newBreaker(), importAPI: newBreaker()},
 	}
 	if options.RateLimit > 0 {
@@ -132,6 +135,20 @@ func (noObserver) StartCall(ctx context.Context, _, _ string) (context.Context, 
 	return ctx, func(Call) {}
 }
 
+// effect is what a call does at G2A.
+type effect int
+
+const (
+	reads   effect = iota // nothing: it may be repeated at will
+	changes               // creates or changes something
+	charges               // charges the account
+	reveals               // reveals a key, which works once
+)
+
+// once marks a call that must reach G2A once: it is repeated only when G2A states that it
+// was not carried out.
+func (e effect) once() bool { return e != reads }
+
 // request is one call as G2A documents it.
 type request struct {
 	api    api
@@ -141,23 +158,22 @@ type request struct {
 	header map[string]string
 	body   []byte // nil is none
 	form   bool   // body is a form, not JSON
-	// once marks a call that charges, reveals or makes something: it is repeated
-	// only where G2A says that it was not done.
-	once bool
-	// secrets must not appear in an error's text.
+	effect effect
+	// secrets must not appear in an error's message.
 	secrets []Secret
 }
 
-// answer is a whole answer.
+// answer is what was received of an answer.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	cut    error // why body is not all of it
 }
 
-// do makes the call, with retries, and reads a success's JSON into out, where
-// check tells what is not as documented. Every failure is an *Error.
-func (c *Client) do(ctx context.Context, r request, out any, check func() *FieldError) (err error) {
+// do makes the call, with retries, and reads the answer of a success. Every failure is
+// an *Error.
+func (c *Client) do(ctx context.Context, r request, read func(*answer) error) (err error) {
 	ctx, id := correlated(ctx)
 	started := c.options.Clock()
 	call := Call{Method: r.method, Route: r.route, CorrelationID: id}
@@ -168,80 +184,117 @@ func (c *Client) do(ctx context.Context, r request, out any, check func() *Field
 		finish(call)
 	}()
 
-	if over := ctx.Err(); over != nil { // not every transport would look
-		return &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable, Cause: over}
+	if cause := c.tooLate(ctx, r); cause != nil {
+		return refused(r, id, ErrUnavailable, cause)
 	}
-	// The last attempt's own result counts, also where the time ran out just after
-	// it or the circuit opened: a key that was given out must not be thrown away,
-	// nor a call that G2A has refused become one whose outcome is not known.
-	var last *answer
+	// The last attempt's own result counts, even if the time ran out just after it or
+	// the circuit opened: a key that was given out must not be thrown away, and a call
+	// that G2A has refused must not become one whose outcome is unknown.
 	var failed error
-	_, refused := failsafe.With[*answer](c.retries(ctx, r.once), c.breakers[r.api]).WithContext(ctx).
+	_, broken := failsafe.With[*answer](c.retries(ctx, r), c.breakers[r.api]).WithContext(ctx).
 		Get(func() (*answer, error) {
-			if failed = c.takeTurn(ctx, r, id); failed != nil {
+			if noTurn := c.takeTurn(ctx, r, id); noTurn != nil {
+				failed = noTurn
 				return nil, failed
 			}
-			call.Attempts++
-			call.Status = 0
-			last, failed = c.attempt(ctx, r, id)
-			if last != nil {
-				call.Status = last.status
+			if call.Attempts > 0 && c.tooLate(ctx, r) != nil {
+				return nil, failed // what the attempt before has met
 			}
-			return last, failed
+			call.Attempts++
+			var got *answer
+			got, failed = c.attempt(ctx, r, id, read)
+			call.Status = got.status
+			return got, failed
 		})
-	switch {
-	case failed != nil:
-		return failed
-	case call.Attempts == 0:
-		return &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable, Cause: refused}
+	if failed == nil && call.Attempts == 0 {
+		return refused(r, id, ErrUnavailable, broken)
 	}
-	fault := decode(last.body, out)
-	if fault == nil {
-		if field := check(); field != nil {
-			fault = field
-		}
+	return failed
+}
+
+// errNoTime is a call that must reach G2A once, with too little time before the deadline
+// to learn what became of it.
+var errNoTime = errors.New("not enough time before the deadline for a whole attempt")
+
+// tooLate reports why no attempt may begin now.
+func (c *Client) tooLate(ctx context.Context, r request) error {
+	if over := ctx.Err(); over != nil { // not every transport would look
+		return over
 	}
-	if fault != nil {
-		return &Error{Method: r.method, Route: r.route, Status: last.status, CorrelationID: id, Kind: ErrMalformedAnswer, Cause: fault}
+	if r.effect.once() && timeLeft(ctx) < c.cfg.Timeout {
+		return errNoTime
 	}
 	return nil
+}
+
+// leastTime is how much time must be left to begin an attempt after the first.
+func (c *Client) leastTime(r request) time.Duration {
+	if r.effect.once() {
+		return c.cfg.Timeout
+	}
+	return minAttempt
 }
 
 // errNoTurn is a rate limit that lets no attempt begin before the deadline.
 var errNoTurn = errors.New("the client's own rate limit leaves no time before the deadline")
 
-// takeTurn waits until the rate limit lets the next request go. A wait that no
-// attempt could follow is not begun. Every failure is an *Error: the request was
-// certainly not sent.
+// takeTurn waits until the rate limit lets the next request go, unless no attempt could
+// follow the wait.
 func (c *Client) takeTurn(ctx context.Context, r request, id string) error {
 	limiter, limited := c.limiters[r.api]
 	if !limited {
 		return nil
 	}
-	err := limiter.AcquirePermitWithMaxWait(ctx, max(0, timeLeft(ctx)-minAttempt))
-	if err == nil {
-		return nil
+	err := limiter.AcquirePermitWithMaxWait(ctx, max(0, timeLeft(ctx)-c.leastTime(r)))
+	switch {
+	case errors.Is(err, ratelimiter.ErrExceeded), err == nil && errors.Is(c.tooLate(ctx, r), errNoTime):
+		return refused(r, id, ErrThrottled, errNoTurn)
+	case err != nil:
+		return refused(r, id, ErrThrottled, fmt.Errorf("waiting for the client's own rate limit: %w", err))
 	}
-	failed := &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrThrottled, Cause: errNoTurn}
-	if !errors.Is(err, ratelimiter.ErrExceeded) {
-		failed.Cause = fmt.Errorf("waiting for the client's own rate limit: %w", err)
-	}
-	return failed
+	return nil
 }
 
-// attempt sends the request once. Every failure is an *Error.
-func (c *Client) attempt(ctx context.Context, r request, id string) (*answer, error) {
-	failed := &Error{Method: r.method, Route: r.route, CorrelationID: id, Kind: ErrUnavailable}
+// attempt sends the request once, and reads the answer of a success. Every failure is an
+// *Error; the answer is never nil.
+func (c *Client) attempt(ctx context.Context, r request, id string, read func(*answer) error) (*answer, error) {
+	httpRequest, err := newHTTPRequest(ctx, r, id)
+	if err != nil {
+		return &answer{}, refused(r, id, ErrInvalidRequest, err)
+	}
+	failed := failure(r, id, ErrUnavailable)
+	through := c.reads
+	if r.effect.once() {
+		through = c.onces
+	}
+	response, unsent, err := through.send(httpRequest)
+	if err != nil {
+		if failed.Cause = transportFault(err); unsent {
+			failed.Outcome = NotDone
+		}
+		return &answer{}, failed
+	}
+	defer response.Body.Close()
+	a := receive(response)
+	if a.status < 200 || a.status > 299 {
+		failed.classify(a, r, c.options.Clock())
+		return a, failed
+	}
+	failed.Status = a.status
+	if fault := read(a); fault != nil {
+		if failed.Cause = fault; !errors.Is(fault, errNotG2A) && !errors.Is(fault, errCutShort) {
+			failed.Kind = ErrMalformedAnswer
+		}
+		return a, failed
+	}
+	return a, nil
+}
+
+// newHTTPRequest returns the request as it is sent. Its errors do not repeat the URL.
+func newHTTPRequest(ctx context.Context, r request, id string) (*http.Request, error) {
 	httpRequest, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
 	if err != nil {
-		failed.Kind, failed.Cause = ErrInvalidRequest, errors.New("the request cannot be written")
-		return nil, failed
-	}
-	if r.once && r.method == http.MethodGet {
-		// net/http itself repeats a GET when a connection breaks that was used before.
-		// A body that cannot be had a second time keeps it from that; it is empty, and
-		// none is sent.
-		httpRequest.Body, httpRequest.GetBody = io.NopCloser(strings.NewReader("")), nil
+		return nil, errors.New("the request cannot be written")
 	}
 	for name, value := range r.header {
 		httpRequest.Header.Set(name, value)
@@ -249,61 +302,63 @@ func (c *Client) attempt(ctx context.Context, r request, id string) (*answer, er
 	httpRequest.Header.Set("Accept", "application/json")
 	httpRequest.Header.Set("User-Agent", "g2a-lambda")
 	httpRequest.Header.Set(HeaderCorrelationID, id)
+	if r.effect.once() {
+		httpRequest.Header.Set("Accept-Encoding", "identity") // what arrives is what G2A wrote
+	}
 	switch {
 	case r.form:
 		httpRequest.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	case r.body != nil:
 		httpRequest.Header.Set("Content-Type", "application/json")
 	}
-	response, err := c.http.Do(httpRequest)
-	if err != nil {
-		failed.Cause = transportFault(err)
-		return nil, failed
-	}
-	defer response.Body.Close()
+	return httpRequest, nil
+}
+
+var (
+	errCutShort = errors.New("the answer was cut short")
+	errTooLong  = fmt.Errorf("longer than %d bytes", maxBody)
+)
+
+// receive reads an answer up to the longest there may be.
+func receive(response *http.Response) *answer {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	a := &answer{status: response.StatusCode, header: response.Header, body: body}
 	switch {
-	case a.status < 200 || a.status > 299:
-		failed.classify(a, c.options.Clock(), r.secrets)
-		return a, failed
 	case len(body) > maxBody:
-		failed.Status, failed.Kind = a.status, ErrMalformedAnswer
-		failed.Cause = fmt.Errorf("longer than %d bytes", maxBody)
-		return a, failed
+		a.body, a.cut = body[:maxBody], errTooLong
 	case err != nil:
-		failed.Status, failed.Cause = a.status, fmt.Errorf("the answer was cut short: %w", transportFault(err))
-		return a, failed
+		a.cut = fmt.Errorf("%w: %w", errCutShort, transportFault(err))
 	}
-	return a, nil
+	return a
 }
 
-// retries says what is tried again and when: exponential backoff with full
-// jitter, G2A's Retry-After where it is longer, and nothing that cannot finish
-// before the context's deadline.
-func (c *Client) retries(ctx context.Context, once bool) retrypolicy.RetryPolicy[*answer] {
+// retries decides what is tried again and when: exponential backoff with full jitter,
+// G2A's Retry-After if it is longer, and nothing that cannot finish before the context's
+// deadline.
+func (c *Client) retries(ctx context.Context, r request) retrypolicy.RetryPolicy[*answer] {
+	least := c.leastTime(r)
 	retriable := func(err error) bool {
 		if errors.Is(err, ErrThrottled) {
 			return true
 		}
-		return !once && errors.Is(err, ErrUnavailable)
+		return !r.effect.once() && errors.Is(err, ErrUnavailable)
 	}
 	return retrypolicy.NewBuilder[*answer]().
 		HandleIf(func(_ *answer, err error) bool { return retriable(err) }).
 		AbortIf(func(_ *answer, err error) bool {
 			return retriable(err) && (ctx.Err() != nil || errors.Is(err, errNoTurn) ||
-				askedToWait(err)+minAttempt > timeLeft(ctx) || askedToWait(err) > c.cfg.Timeout)
+				askedToWait(err)+least > timeLeft(ctx) || askedToWait(err) > c.cfg.Timeout)
 		}).
 		WithMaxRetries(c.cfg.RetryMax).
 		WithDelayFunc(func(exec failsafe.ExecutionAttempt[*answer]) time.Duration {
 			asked := askedToWait(exec.LastError())
-			return min(asked+fullJitter(exec.Retries()), max(asked, timeLeft(ctx)-minAttempt))
+			return min(asked+fullJitter(exec.Retries()), max(asked, timeLeft(ctx)-least))
 		}).
 		ReturnLastFailure().
 		Build()
 }
 
-// timeLeft gives the time until the context's deadline, which is on the real clock.
+// timeLeft returns the time until the context's deadline, which is on the real clock.
 func timeLeft(ctx context.Context) time.Duration {
 	deadline, limited := ctx.Deadline()
 	if !limited {
@@ -319,7 +374,7 @@ func fullJitter(n int) time.Duration {
 	return time.Duration(mathrand.Int64N(int64(ceiling)))
 }
 
-// askedToWait gives G2A's Retry-After.
+// askedToWait returns the Retry-After of an answer.
 func askedToWait(err error) time.Duration {
 	var e *Error
 	if errors.As(err, &e) {
@@ -344,8 +399,8 @@ func newLimiter(perSecond int) ratelimiter.RateLimiter[*answer] {
 	return ratelimiter.NewSmoothWithMaxRate[*answer](max(1, time.Second/time.Duration(perSecond)))
 }
 
-// transportFault keeps of an error of the transport what says why, without the
-// URL that net/http puts in front, and without anything of the answer.
+// transportFault returns the reason in a transport's error, without the URL that net/http
+// puts in front, and without anything of the answer.
 func transportFault(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -362,8 +417,24 @@ func transportFault(err error) error {
 	return err
 }
 
-// decode reads JSON. Its errors tell what is wrong without repeating any of it: it
-// may hold a key.
+// decoded returns a reader of answers that reads JSON into out and checks it.
+func decoded(out any, check func() *FieldError) func(*answer) error {
+	return func(a *answer) error {
+		if a.cut != nil {
+			return a.cut
+		}
+		if err := decode(withoutBOM(a.body), out); err != nil {
+			return err
+		}
+		if fault := check(); fault != nil {
+			return fault
+		}
+		return nil
+	}
+}
+
+// decode reads JSON. Its errors say what is wrong without repeating any of it: it may
+// hold a key.
 func decode(body []byte, out any) error {
 	err := json.Unmarshal(body, out)
 	var wrongType *json.UnmarshalTypeError
@@ -371,8 +442,11 @@ func decode(body []byte, out any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return &FieldError{Field: wrongType.Field, Problem: "is of the wrong type"}
+		return &FieldError{Field: wrongType.Field, Problem: "has the wrong type"}
 	default:
 		return errors.New("not the JSON expected")
 	}
 }
+
+// withoutBOM returns a body without the mark that some servers put before UTF-8.
+func withoutBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }

@@ -16,69 +16,67 @@ type Credentials struct {
 	Key  Secret
 }
 
-// Fingerprint names the credentials without telling them: 16 hexadecimal digits,
-// other ones for other credentials. Tokens are cached under it.
+// Fingerprint names the credentials without revealing them: 16 hexadecimal digits,
+// different for different credentials. Tokens are cached under it.
 func (c Credentials) Fingerprint() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(c.Hash.Reveal()), c.Hash.Reveal(), c.Key.Reveal()))
 	return hex.EncodeToString(sum[:8])
 }
 
-// A CredentialSource gives the credentials that are current now.
+// A CredentialSource returns the current credentials.
 type CredentialSource interface {
 	Credentials(ctx context.Context) (Credentials, error)
 }
 
-// A RefreshingSource is a CredentialSource that can look for newer credentials out
-// of turn. The client asks it when G2A rejects the ones it has.
+// A RefreshingSource is a CredentialSource that can look for newer credentials out of
+// turn. The client asks it when the ones it has are rejected.
 type RefreshingSource interface {
 	CredentialSource
 	RefreshedCredentials(ctx context.Context) (Credentials, error)
 }
 
-// Credentials makes fixed credentials a CredentialSource of themselves.
+// Credentials makes fixed credentials a CredentialSource of their own.
 func (c Credentials) Credentials(context.Context) (Credentials, error) { return c, nil }
 
-// doAuthenticated makes a call that sign puts the credentials into. Where G2A
-// rejects them and they turn out to have been rotated, the call is made once more:
-// a rejected one was not done.
-func (c *Client) doAuthenticated(ctx context.Context, r request, sign func(*request, Credentials), out any, check func() *FieldError) error {
+// doAuthenticated makes a call that sign puts the credentials into. When it is rejected
+// and the credentials turn out to have been rotated, it is made once more.
+func (c *Client) doAuthenticated(ctx context.Context, r request, sign func(*request, Credentials), read func(*answer) error) error {
 	ctx, _ = correlated(ctx)
 	credentials, err := c.options.Credentials.Credentials(ctx)
 	if err != nil {
-		return fmt.Errorf("%s %s: reading the credentials: %w", r.method, r.route, err)
+		return notSent{fmt.Errorf("%s %s: reading the credentials: %w", r.method, r.route, err)}
 	}
 	call := func(credentials Credentials) error {
 		signed := r
 		signed.secrets = []Secret{credentials.Hash, credentials.Key}
 		sign(&signed, credentials)
-		return c.do(ctx, signed, out, check)
+		return c.do(ctx, signed, read)
 	}
 	err = call(credentials)
 	source, refreshes := c.options.Credentials.(RefreshingSource)
-	if !refreshes || !errors.Is(err, ErrCredentialsRejected) {
+	if !refreshes || !unauthorized(err) && !errors.Is(err, ErrCredentialsRejected) {
 		return err
 	}
 	rotated, refreshErr := source.RefreshedCredentials(ctx)
-	if refreshErr != nil || rotated.Fingerprint() == credentials.Fingerprint() {
+	if refreshErr != nil || rotated.Fingerprint() == credentials.Fingerprint() || !repeatable(r, err) {
 		return err
 	}
 	return call(rotated)
 }
 
-// doImport makes a call with an access token. Where G2A answers 401, exactly that
-// token is dropped, and the call is made once more with another one: a call that was
-// rejected was not done.
-func (c *Client) doImport(ctx context.Context, r request, out any, check func() *FieldError) error {
+// doImport makes a call with an access token. On a 401 exactly that token is dropped, and
+// the call is made once more with another one.
+func (c *Client) doImport(ctx context.Context, r request, read func(*answer) error) error {
 	ctx, _ = correlated(ctx)
 	token, err := c.options.Tokens.Token(ctx)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", r.method, r.route, err)
+		return notSent{fmt.Errorf("%s %s: %w", r.method, r.route, err)}
 	}
 	call := func(token Token) error {
 		signed := r
 		signed.secrets = append([]Secret{token.Access}, r.secrets...)
 		signed.header = map[string]string{"Authorization": "Bearer " + token.Access.Reveal()}
-		return c.do(ctx, signed, out, check)
+		return c.do(ctx, signed, read)
 	}
 	err = call(token)
 	source, drops := c.options.Tokens.(DroppingSource)
@@ -86,24 +84,32 @@ func (c *Client) doImport(ctx context.Context, r request, out any, check func() 
 		return err
 	}
 	source.DropToken(ctx, token)
+	if !repeatable(r, err) {
+		return err
+	}
 	next, tokenErr := source.Token(ctx)
 	switch {
 	case tokenErr != nil:
-		return fmt.Errorf("%s %s: replacing the token that G2A rejects: %w", r.method, r.route, tokenErr)
+		return notSent{fmt.Errorf("%s %s: replacing the token that G2A rejects: %w", r.method, r.route, tokenErr)}
 	case next.Access.Equal(token.Access):
 		return err
 	}
 	return call(next)
 }
 
-// unauthorized reports whether G2A rejects what a call was authenticated with.
-// AUTH01, that there was nothing, comes with another status: no other token helps.
+// unauthorized reports whether a call was answered with 401, by G2A or by a gateway
+// before it. AUTH01, a missing header, comes with another status: no other token helps.
 func unauthorized(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusUnauthorized && e.Kind == ErrCredentialsRejected
+	return errors.As(err, &e) && e.Status == http.StatusUnauthorized
 }
 
-// DeriveKey computes an API key as G2A's Developers API documentation tells: the
+// repeatable reports whether a call that failed with err may be made again.
+func repeatable(r request, err error) bool {
+	return !r.effect.once() || OutcomeOf(err) == NotDone
+}
+
+// DeriveKey computes an API key as G2A's Developers API documentation says: the
 // hexadecimal SHA-256 of the API hash, the account's e-mail address and the API
 // secret, with nothing in between.
 func DeriveKey(hash Secret, email string, apiSecret Secret) Secret {
@@ -122,7 +128,7 @@ const (
 	AuthSigned AuthScheme = "signed"
 )
 
-// exportHeader gives the headers that authenticate a call of the Export API.
+// exportHeader returns the headers that authenticate a call of the Export API.
 func exportHeader(scheme AuthScheme, c Credentials, now time.Time) map[string]string {
 	if scheme != AuthSigned {
 		return map[string]string{"Authorization": c.Hash.Reveal() + ", " + c.Key.Reveal()}

@@ -16,19 +16,23 @@ import (
 // FieldError names a field of an answer, or of a request that was not sent, that is
 // not as G2A documents it. It does not repeat the value.
 type FieldError struct {
-	Field   string // its path: docs[3].priceLimit.min
+	Field   string // its path, such as data[3].price; "" is the whole of it
 	Problem string
 }
 
 // Error names the field and the problem.
-func (e *FieldError) Error() string { return "field " + e.Field + " " + e.Problem }
+func (e *FieldError) Error() string {
+	if e.Field == "" {
+		return "it " + e.Problem
+	}
+	return "field " + e.Field + " " + e.Problem
+}
 
 // absent reports whether a field was not there, or null.
 func absent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// readAmount reads a JSON number digit by digit, never as a binary float; an
-// absent one is nil. What no price can be (negative, with an exponent, a text) is
-// a fault.
+// readAmount reads a JSON number digit by digit, never as a binary float; an absent one
+// is nil. What no price can be (negative, with an exponent, a string) is a fault.
 func readAmount(field string, raw json.RawMessage) (*decimal.Decimal, *FieldError) {
 	if absent(raw) {
 		return nil, nil
@@ -70,23 +74,10 @@ func readOptionalPrice(field string, raw json.RawMessage) (Money, *FieldError) {
 	return Money{Amount: *amount, Currency: ProductCurrency}, nil
 }
 
-// readOptionalObject reads an object that may be absent. An empty one may be an empty
-// list: PHP writes it so.
-func readOptionalObject(field string, raw json.RawMessage, out any) *FieldError {
-	if absent(raw) || string(raw) == "[]" {
-		return nil
-	}
-	fault := readElement(raw, out)
-	if fault != nil {
-		fault.Field = strings.TrimSuffix(field+"."+fault.Field, ".")
-	}
-	return fault
-}
-
 // idNumberPattern is an id that G2A sends as a number.
 var idNumberPattern = regexp.MustCompile(`^[0-9]{1,20}$`)
 
-// readID reads an id that is a JSON text or a whole JSON number, and not empty.
+// readID reads an id that is a JSON string or integer, and not empty.
 func readID(field string, raw json.RawMessage) (string, *FieldError) {
 	if absent(raw) {
 		return "", &FieldError{Field: field, Problem: "is missing"}
@@ -96,7 +87,7 @@ func readID(field string, raw json.RawMessage) (string, *FieldError) {
 	}
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil {
-		return "", &FieldError{Field: field, Problem: "is neither a text nor a whole number"}
+		return "", &FieldError{Field: field, Problem: "is neither a string nor an integer"}
 	}
 	if text == "" {
 		return "", &FieldError{Field: field, Problem: "is empty"}
@@ -104,7 +95,7 @@ func readID(field string, raw json.RawMessage) (string, *FieldError) {
 	return text, nil
 }
 
-// readChoice reads a text that must be one of those G2A documents.
+// readChoice checks a string that must be one of those G2A documents.
 func readChoice[T ~string](field string, value T, choices []T) *FieldError {
 	switch {
 	case value == "":
@@ -148,7 +139,7 @@ func readElement(raw json.RawMessage, out any) *FieldError {
 	if err == nil || errors.As(err, &fault) {
 		return fault
 	}
-	return &FieldError{Problem: "is of the wrong type"}
+	return &FieldError{Problem: "has the wrong type"}
 }
 
 // checkAmount checks an amount that is to be sent: what G2A's prices can be.
@@ -173,18 +164,18 @@ func checkPrice(field string, price Money) *FieldError {
 	return checkAmount(field, price.Amount)
 }
 
-// checkID checks an id that becomes a part of a path.
+// checkID checks an id that becomes part of a path.
 func checkID(id string) *FieldError {
 	switch id {
 	case "":
 		return &FieldError{Field: "id", Problem: "is missing"}
 	case ".", "..":
-		return &FieldError{Field: "id", Problem: "is none"}
+		return &FieldError{Field: "id", Problem: "is not a valid id"}
 	}
 	return nil
 }
 
-// query is the query of a URL. What is absent is left out of it.
+// query is the query of a URL, without what is absent.
 type query url.Values
 
 func (q query) text(name, value string) {
@@ -205,7 +196,7 @@ func (q query) flag(name string, value *bool) {
 	}
 }
 
-// encode gives the query with its question mark, or "".
+// encode returns the query with its question mark, or "".
 func (q query) encode() string {
 	if len(q) == 0 {
 		return ""

@@ -63,14 +63,14 @@ const (
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	r := request{api: importAPI, method: "GET", route: "/jobs/{id}", url: c.cfg.ImportURL + "/jobs/" + url.PathEscape(id)}
 	if fault := checkID(id); fault != nil {
-		return Job{}, unsent(ctx, r, fault)
+		return Job{}, invalid(ctx, r, fault)
 	}
 	var wire wireJob
 	var job Job
-	err := c.doImport(ctx, r, &wire, func() (fault *FieldError) {
+	err := c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		job, fault = wire.job()
 		return fault
-	})
+	}))
 	if err != nil {
 		return Job{}, err
 	}

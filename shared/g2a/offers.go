@@ -99,17 +99,17 @@ func (c *Client) CreateOffer(ctx context.Context, offer NewOffer) (jobID string,
 	var wire struct {
 		JobID json.RawMessage `json:"jobId"`
 	}
-	r := request{api: importAPI, method: "POST", route: "/offers", url: c.cfg.ImportURL + "/offers", once: true}
+	r := request{api: importAPI, method: "POST", route: "/offers", url: c.cfg.ImportURL + "/offers", effect: changes}
 	if fault := offer.check(); fault != nil {
-		return "", unsent(ctx, r, fault)
+		return "", invalid(ctx, r, fault)
 	}
 	if r.body, err = json.Marshal(offer.wire()); err != nil {
-		return "", fmt.Errorf("writing the offer: %w", err)
+		return "", notSent{fmt.Errorf("writing the offer: %w", err)}
 	}
-	err = c.doImport(ctx, r, &wire, func() (fault *FieldError) {
+	err = c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		jobID, fault = readID("jobId", wire.JobID)
 		return fault
-	})
+	}))
 	if err != nil {
 		return "", err
 	}
@@ -123,13 +123,13 @@ func (c *Client) Offer(ctx context.Context, id string) (Offer, error) {
 
 // ChangeOffer changes an offer and gives it as it is then.
 func (c *Client) ChangeOffer(ctx context.Context, id string, change OfferChange) (Offer, error) {
-	r := request{api: importAPI, method: "PATCH", route: "/offers/{id}", once: true}
+	r := request{api: importAPI, method: "PATCH", route: "/offers/{id}", effect: changes}
 	if fault := change.check(); fault != nil {
-		return Offer{}, unsent(ctx, r, fault)
+		return Offer{}, invalid(ctx, r, fault)
 	}
 	var err error
 	if r.body, err = json.Marshal(change.wire()); err != nil {
-		return Offer{}, fmt.Errorf("writing the change: %w", err)
+		return Offer{}, notSent{fmt.Errorf("writing the change: %w", err)}
 	}
 	return c.offer(ctx, r, id)
 }
@@ -138,14 +138,14 @@ func (c *Client) ChangeOffer(ctx context.Context, id string, change OfferChange)
 func (c *Client) offer(ctx context.Context, r request, id string) (Offer, error) {
 	r.url = c.cfg.ImportURL + "/offers/" + url.PathEscape(id)
 	if fault := checkID(id); fault != nil {
-		return Offer{}, unsent(ctx, r, fault)
+		return Offer{}, invalid(ctx, r, fault)
 	}
 	var wire wireOffer
 	var offer Offer
-	err := c.doImport(ctx, r, &wire, func() (fault *FieldError) {
+	err := c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		offer, fault = wire.offer()
 		return fault
-	})
+	}))
 	if err != nil {
 		return Offer{}, err
 	}
@@ -156,14 +156,14 @@ func (c *Client) offer(ctx context.Context, r request, id string) (Offer, error)
 func (c *Client) Offers(ctx context.Context, query OfferQuery) (Page[Offer], error) {
 	r := request{api: importAPI, method: "GET", route: "/offers", url: c.cfg.ImportURL + "/offers" + query.encode()}
 	if fault := query.check(); fault != nil {
-		return Page[Offer]{}, unsent(ctx, r, fault)
+		return Page[Offer]{}, invalid(ctx, r, fault)
 	}
 	var wire wirePage
 	var page Page[Offer]
-	err := c.doImport(ctx, r, &wire, func() (fault *FieldError) {
+	err := c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		page, fault = readPage(wire, wireOffer.offer)
 		return fault
-	})
+	}))
 	if err != nil {
 		return Page[Offer]{}, err
 	}
@@ -187,32 +187,32 @@ func (c *Client) AllOffers(ctx context.Context, query OfferQuery) iter.Seq2[Offe
 // again would sell a key twice.
 func (c *Client) AddInventory(ctx context.Context, offerID string, keys []Secret) (collectionUUID string, err error) {
 	r := request{
-		api: importAPI, method: "POST", route: "/offers/{id}/inventory", once: true, secrets: keys,
+		api: importAPI, method: "POST", route: "/offers/{id}/inventory", effect: changes, secrets: keys,
 		url: c.cfg.ImportURL + "/offers/" + url.PathEscape(offerID) + "/inventory",
 	}
 	if fault := checkID(offerID); fault != nil {
-		return "", unsent(ctx, r, fault)
+		return "", invalid(ctx, r, fault)
 	}
 	if len(keys) == 0 {
-		return "", unsent(ctx, r, &FieldError{Field: "keys", Problem: "is empty"})
+		return "", invalid(ctx, r, &FieldError{Field: "keys", Problem: "is empty"})
 	}
 	texts := make([]string, len(keys))
 	for i, key := range keys {
 		if key.IsZero() {
-			return "", unsent(ctx, r, &FieldError{Field: fmt.Sprintf("keys[%d]", i), Problem: "is empty"})
+			return "", invalid(ctx, r, &FieldError{Field: fmt.Sprintf("keys[%d]", i), Problem: "is empty"})
 		}
 		texts[i] = key.Reveal()
 	}
 	if r.body, err = json.Marshal(map[string]any{"keys": texts}); err != nil {
-		return "", fmt.Errorf("writing the keys: %w", err)
+		return "", notSent{fmt.Errorf("writing the keys: %w", err)}
 	}
 	var wire struct {
 		CollectionUUID json.RawMessage `json:"collectionUuid"`
 	}
-	err = c.doImport(ctx, r, &wire, func() (fault *FieldError) {
+	err = c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		collectionUUID, fault = readID("collectionUuid", wire.CollectionUUID)
 		return fault
-	})
+	}))
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 )
 
 // OrderStatus is the word that the details of an order have for it, in lower case: G2A
@@ -25,25 +26,14 @@ type Order struct {
 	Price  Money // the zero Money where G2A's could not be read
 }
 
-// Key is a product key, which G2A gives out once. Either Value or Raw is set.
-type Key struct {
-	Value  Secret
-	IsFile bool // Value is a file in base64
-	// Raw is the answer itself, byte for byte, where it could not be understood: what it
-	// holds is the only copy of the key.
-	Raw Secret
-}
-
-// IsZero reports whether nothing was given out.
-func (k Key) IsZero() bool { return k.Value.IsZero() && k.Raw.IsZero() }
-
-// CreateOrder makes an unpaid order for the cheapest offer of a product, not
-// above maxPrice; nothing is charged. It reserves the stock for 30 minutes. G2A
-// takes no reference of ours, so two calls are two orders.
+// CreateOrder creates an unpaid order for the cheapest offer of a product, not above
+// maxPrice; nothing is charged. It reserves the stock for 30 minutes. G2A takes no
+// reference of ours, so two calls are two orders; therefore an answer with an id is a
+// success, even if its price cannot be read.
 func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Money) (Order, error) {
-	r := request{api: exportAPI, method: "POST", route: "/order", url: c.cfg.ExportURL + "/order", once: true}
+	r := request{api: exportAPI, method: "POST", route: "/order", url: c.cfg.ExportURL + "/order", effect: changes}
 	if fault := checkOrder(productID, maxPrice); fault != nil {
-		return Order{}, unsent(ctx, r, fault)
+		return Order{}, invalid(ctx, r, fault)
 	}
 	wish := map[string]any{
 		"product_id": productID,
@@ -55,25 +45,31 @@ func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Mon
 	}
 	body, err := json.Marshal(wish)
 	if err != nil {
-		return Order{}, fmt.Errorf("writing the order: %w", err)
-	}
-	var wire struct {
-		OrderID  json.RawMessage `json:"order_id"`
-		Price    json.RawMessage `json:"price"`
-		Currency string          `json:"currency"`
+		return Order{}, notSent{fmt.Errorf("writing the order: %w", err)}
 	}
 	r.body = body
+	var wire map[string]json.RawMessage
 	var order Order
-	err = c.doExport(ctx, r, &wire, func() (fault *FieldError) {
-		if order.ID, fault = readID("order_id", wire.OrderID); fault == nil {
-			order.Price, fault = readPrice("price", wire.Price, wire.Currency)
-		}
+	err = c.doExport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+		order.Price = readOrderPrice(wire)
+		order.ID, fault = readID("order_id", wire["order_id"])
 		return fault
-	})
+	}))
 	if err != nil {
 		return Order{}, err
 	}
 	return order, nil
+}
+
+// readOrderPrice reads the price of an order, or returns the zero Money: an order must
+// not be lost for it.
+func readOrderPrice(order map[string]json.RawMessage) Money {
+	amount, problem := readLenientAmount(order["price"])
+	currency := strings.ToUpper(stringOf(order["currency"]))
+	if problem != "" || !currencyPattern.MatchString(currency) {
+		return Money{}
+	}
+	return Money{Amount: amount, Currency: currency}
 }
 
 func checkOrder(productID string, maxPrice Money) *FieldError {
@@ -86,25 +82,25 @@ func checkOrder(productID string, maxPrice Money) *FieldError {
 	return checkAmount("max_price", maxPrice.Amount)
 }
 
-// PayOrder charges the account for an order and gives the transaction's id. An
-// ErrUnavailable or ErrMalformedAnswer leaves open whether it was charged: ask
-// OrderDetails before anything else.
+// PayOrder charges the account for an order and returns the transaction's id, "" if the
+// answer has none that can be read. An error whose outcome is unknown leaves open whether
+// it was charged: ask OrderDetails before anything else.
 func (c *Client) PayOrder(ctx context.Context, orderID string) (transactionID string, err error) {
-	var wire struct {
-		Status        *bool           `json:"status"`
-		TransactionID json.RawMessage `json:"transaction_id"`
+	r := request{
+		api: exportAPI, method: "PUT", route: "/order/pay/{id}", effect: charges,
+		url: c.cfg.ExportURL + "/order/pay/" + url.PathEscape(orderID),
 	}
-	r := request{api: exportAPI, method: "PUT", route: "/order/pay/{id}", url: c.cfg.ExportURL + "/order/pay/" + url.PathEscape(orderID), once: true}
 	if fault := checkID(orderID); fault != nil {
-		return "", unsent(ctx, r, fault)
+		return "", invalid(ctx, r, fault)
 	}
-	err = c.doExport(ctx, r, &wire, func() (fault *FieldError) {
-		if wire.Status == nil || !*wire.Status {
+	var wire map[string]json.RawMessage
+	err = c.doExport(ctx, r, decoded(&wire, func() *FieldError {
+		if string(wire["status"]) != "true" {
 			return &FieldError{Field: "status", Problem: "is not true"}
 		}
-		transactionID, fault = readID("transaction_id", wire.TransactionID)
-		return fault
-	})
+		transactionID, _ = readID("transaction_id", wire["transaction_id"]) // for people: its absence changes nothing
+		return nil
+	}))
 	if err != nil {
 		return "", err
 	}
@@ -113,58 +109,45 @@ func (c *Client) PayOrder(ctx context.Context, orderID string) (transactionID st
 
 // OrderDetails asks for an order's status and price.
 func (c *Client) OrderDetails(ctx context.Context, orderID string) (Order, error) {
-	var wire struct {
-		Status   OrderStatus     `json:"status"`
-		Price    json.RawMessage `json:"price"`
-		Currency string          `json:"currency"`
-	}
 	r := request{api: exportAPI, method: "GET", route: "/order/details/{id}", url: c.cfg.ExportURL + "/order/details/" + url.PathEscape(orderID)}
 	if fault := checkID(orderID); fault != nil {
-		return Order{}, unsent(ctx, r, fault)
+		return Order{}, invalid(ctx, r, fault)
 	}
+	var wire map[string]json.RawMessage
 	order := Order{ID: orderID}
-	err := c.doExport(ctx, r, &wire, func() (fault *FieldError) {
-		if wire.Status != OrderPending && wire.Status != OrderComplete {
-			return &FieldError{Field: "status", Problem: "is neither pending nor complete"}
-		}
-		order.Status = wire.Status
-		order.Price, fault = readPrice("price", wire.Price, wire.Currency)
+	err := c.doExport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+		order.Price = readOrderPrice(wire)
+		order.Status, fault = readOrderStatus(wire["status"])
 		return fault
-	})
+	}))
 	if err != nil {
 		return Order{}, err
 	}
 	return order, nil
 }
 
-// OrderKey fetches an order's key, which works once: store it before anything
-// else happens. A second time is ErrKeyAlreadyDownloaded, and an ErrUnavailable
-// or ErrMalformedAnswer may have used up the only time.
-func (c *Client) OrderKey(ctx context.Context, orderID string) (Key, error) {
-	var wire struct {
-		Key    json.RawMessage `json:"key"`
-		IsFile json.RawMessage `json:"isFile"`
+// maxStatus is how many characters of an unknown status are kept.
+const maxStatus = 40
+
+// readOrderStatus reads the status of an order. An unknown word is not a fault: the
+// caller sees it, and may wait for another one.
+func readOrderStatus(raw json.RawMessage) (OrderStatus, *FieldError) {
+	word := []rune(strings.ToLower(printable(stringOf(raw), len(raw), nil)))
+	switch status := strings.TrimSpace(string(word[:min(maxStatus, len(word))])); {
+	case absent(raw):
+		return "", &FieldError{Field: "status", Problem: "is missing"}
+	case status == "":
+		return "", &FieldError{Field: "status", Problem: "is not a string with a word in it"}
+	case status == "completed": // a webhook's word for it
+		return OrderComplete, nil
+	default:
+		return OrderStatus(status), nil
 	}
-	r := request{api: exportAPI, method: "GET", route: "/order/key/{id}", url: c.cfg.ExportURL + "/order/key/" + url.PathEscape(orderID), once: true}
-	if fault := checkID(orderID); fault != nil {
-		return Key{}, unsent(ctx, r, fault)
-	}
-	var key Key
-	err := c.doExport(ctx, r, &wire, func() *FieldError {
-		value, fault := readID("key", wire.Key)
-		// The flag alone must not cost the key: what is not true is false.
-		key = Key{Value: NewSecret(value), IsFile: string(wire.IsFile) == "true"}
-		return fault
-	})
-	if err != nil {
-		return Key{}, err
-	}
-	return key, nil
 }
 
 // doExport makes a call with the credentials of the Export API.
-func (c *Client) doExport(ctx context.Context, r request, out any, check func() *FieldError) error {
-	return c.doAuthenticated(ctx, r, c.signExport, out, check)
+func (c *Client) doExport(ctx context.Context, r request, read func(*answer) error) error {
+	return c.doAuthenticated(ctx, r, c.signExport, read)
 }
 
 func (c *Client) signExport(r *request, credentials Credentials) {

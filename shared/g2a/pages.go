@@ -137,12 +137,13 @@ func (w walk[T]) all(ctx context.Context) iter.Seq2[T, error] {
 // odd tells what would make a walk endless, or go over the same items again and again.
 func (w walk[T]) odd(got part[T], asked int, before []T) *FieldError {
 	same := func(a, b T) bool { return w.id(a) == w.id(b) }
+	named := func(item T) bool { return w.id(item) != "" } // those without an id are all alike
 	switch {
 	case got.total > maxWalk:
 		return &FieldError{Field: w.totalField, Problem: "is not plausible"}
 	case got.number != asked:
 		return &FieldError{Field: w.numberField, Problem: "is not the page asked for"}
-	case len(before) > 0 && slices.EqualFunc(got.items, before, same):
+	case slices.ContainsFunc(before, named) && slices.EqualFunc(got.items, before, same):
 		return &FieldError{Field: w.numberField, Problem: "holds the same as the page before"}
 	}
 	return nil

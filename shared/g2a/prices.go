@@ -28,7 +28,7 @@ type PriceSimulation struct {
 func (c *Client) SimulatePrice(ctx context.Context, productID string, price Money, country string) (PriceSimulation, error) {
 	r := request{api: importAPI, method: "GET", route: "/prices/simulations"}
 	if fault := checkSimulation(productID, price, country); fault != nil {
-		return PriceSimulation{}, unsent(ctx, r, fault)
+		return PriceSimulation{}, invalid(ctx, r, fault)
 	}
 	values := query{}
 	values.text("productId", productID)
@@ -42,7 +42,7 @@ func (c *Client) SimulatePrice(ctx context.Context, productID string, price Mone
 		BusinessIncome     map[string]json.RawMessage `json:"businessIncome"`
 	}
 	var simulation PriceSimulation
-	err := c.doImport(ctx, r, &wire, func() *FieldError {
+	err := c.doImport(ctx, r, decoded(&wire, func() *FieldError {
 		for _, amounts := range []struct {
 			field string
 			raw   map[string]json.RawMessage
@@ -59,7 +59,7 @@ func (c *Client) SimulatePrice(ctx context.Context, productID string, price Mone
 			}
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		return PriceSimulation{}, err
 	}

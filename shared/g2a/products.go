@@ -3,7 +3,9 @@ package g2a
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -17,11 +19,11 @@ const productsPerPage = 20 // G2A's, and no other
 // productTime is how the Export API writes times in its queries.
 const productTime = time.DateTime
 
-// Product is one product of the catalogue. Texts that G2A does not know are "".
+// Product is one product of the catalogue. Strings that G2A does not know are "".
 //
 // Quantity and MinPrice are the stock and the price to check before an order: n pieces
-// for at most limit each are there when Quantity >= n && MinPrice.AtMost(limit). What
-// binds G2A is the limit that is given to CreateOrder.
+// for at most limit each are available when Quantity >= n && MinPrice.AtMost(limit). What
+// binds G2A is the limit passed to CreateOrder.
 type Product struct {
 	ID             string
 	Name           string
@@ -34,12 +36,12 @@ type Product struct {
 	UpdatedAt      string // "yyyy-mm-dd hh:mm:ss"; G2A names no time zone
 	ReleaseDate    string
 	Quantity       int   // in stock
-	MinPrice       Money // of the cheapest offer
+	MinPrice       Money // of the cheapest offer; zero if it is sold out and has none
 	RetailMinPrice Money
 	// RetailMinBasePrice is RetailMinPrice without taxes.
 	RetailMinBasePrice Money
-	// AvailableToBuy is false on every product of the sandbox, where the products
-	// are ordered from all the same; it has a meaning only in live.
+	// AvailableToBuy is false on every product of the sandbox, and the products can be
+	// ordered nevertheless; it has a meaning only in live.
 	AvailableToBuy bool
 	// PriceLimits bound the price an offer may have, nil where there is no bound.
 	PriceLimitMin, PriceLimitMax *decimal.Decimal
@@ -52,7 +54,9 @@ type Product struct {
 	RecommendedMachine                Machine
 	Restrictions                      map[string]bool // by G2A's names, such as pegi_violence
 
-	// Odd are the fields that are not as G2A documents them. They have their zero value.
+	// Odd lists the fields that are not as G2A documents them, by their paths in the
+	// product, such as priceLimit.min; they have their zero values. What is not even an
+	// object has a path of "" and nothing else.
 	Odd []FieldError
 }
 
@@ -67,8 +71,8 @@ type Machine struct {
 	System, Processor, Graphics, Memory, DiskSpace, Other string
 }
 
-// Category is one of a product's categories. Its id is a number or a text at G2A
-// and a text here, "" where G2A does not know it.
+// Category is one of a product's categories. Its id is an integer or a string at G2A,
+// and "" here if G2A does not know it.
 type Category struct {
 	ID   string
 	Name string
@@ -93,43 +97,30 @@ type ProductPage struct {
 	Products []Product
 }
 
-// Products gives one page of the products selected.
+// Products returns one page of the products selected.
 func (c *Client) Products(ctx context.Context, query ProductQuery) (ProductPage, error) {
-	var wire struct {
-		Total *int              `json:"total"`
-		Page  *int              `json:"page"`
-		Docs  []json.RawMessage `json:"docs"`
-	}
 	r := request{api: exportAPI, method: "GET", route: "/products"}
 	if fault := query.check(); fault != nil {
-		return ProductPage{}, unsent(ctx, r, fault)
+		return ProductPage{}, invalid(ctx, r, fault)
 	}
 	r.url = c.cfg.ExportURL + "/products" + query.encode()
+	var wire map[string]json.RawMessage
 	var page ProductPage
-	err := c.doExport(ctx, r, &wire, func() *FieldError {
-		switch {
-		case wire.Total == nil || wire.Page == nil || wire.Docs == nil:
-			return &FieldError{Field: "total, page or docs", Problem: "is missing"}
-		case *wire.Total < 0:
-			return &FieldError{Field: "total", Problem: "is negative"}
-		case *wire.Page < 1:
-			return &FieldError{Field: "page", Problem: "is less than 1"}
-		}
-		products, fault := readList("docs", wire.Docs, wireProduct.product)
-		page = ProductPage{Total: *wire.Total, Page: *wire.Page, Products: products}
+	err := c.doExport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+		page, fault = readProductPage(wire)
 		return fault
-	})
+	}))
 	if err != nil {
 		return ProductPage{}, err
 	}
 	return page, nil
 }
 
-// AllProducts gives the products selected on all pages, from the query's page on. A
-// page is asked for when the loop has come to it, and the loop ends with the first
-// error. The catalogue may change meanwhile: a product that moves between two pages
-// comes twice or not at all. The loop ends at an empty page, and when it has given as
-// many products as G2A told, on the first page, that there are, and a page more.
+// AllProducts returns the products selected on all pages, from the query's page on. A
+// page is requested when the loop reaches it, and the loop ends with the first error. The
+// catalogue may change concurrently: a product that moves between two pages comes twice
+// or not at all. The loop ends at an empty page, and after as many products as the first
+// page has announced, plus a page.
 func (c *Client) AllProducts(ctx context.Context, query ProductQuery) iter.Seq2[Product, error] {
 	w := walk[Product]{
 		route: "/products", first: query.Page, size: productsPerPage, totalField: "total", numberField: "page",
@@ -143,24 +134,50 @@ func (c *Client) AllProducts(ctx context.Context, query ProductQuery) iter.Seq2[
 	return w.all(ctx)
 }
 
-// Product gives one product, in stock or not. A product that is not in the
-// catalogue is ErrNotFound. G2A documents no call for a single product; the
-// query by id is the documented way.
+// Product returns one product, in stock or not. A product that is not in the catalogue
+// is ErrNotFound. G2A documents no call for a single product; the query by id is the
+// documented way. Only what a purchase needs must be readable: the id, the quantity, the
+// price of what is in stock, and AvailableToBuy.
 func (c *Client) Product(ctx context.Context, id string) (Product, error) {
 	ctx, correlationID := correlated(ctx)
 	page, err := c.Products(ctx, ProductQuery{ID: id, IncludeOutOfStock: true})
 	if err != nil {
 		return Product{}, err
 	}
-	for _, product := range page.Products {
-		if product.ID == id {
+	failed := &Error{Method: "GET", Route: "/products", Status: 200, CorrelationID: correlationID, Kind: ErrNotFound, Outcome: NotDone}
+	for i, product := range page.Products {
+		if product.ID != id && product.ID != "" {
+			continue
+		}
+		fault := product.needed()
+		if fault == nil {
 			return product, nil
 		}
+		fault.Field = strings.TrimSuffix(fmt.Sprintf("docs[%d].%s", i, fault.Field), ".")
+		failed.Kind, failed.Outcome, failed.Cause = ErrMalformedAnswer, OutcomeUnknown, fault
+		if product.ID == id {
+			break // one whose id is odd may be it, unless another one is
+		}
 	}
-	return Product{}, &Error{Method: "GET", Route: "/products", Status: 200, CorrelationID: correlationID, Kind: ErrNotFound}
+	return Product{}, failed
 }
 
-// check tells what in the query cannot be good.
+// needed returns the first odd field that a purchase needs.
+func (p Product) needed() *FieldError {
+	for _, odd := range p.Odd {
+		switch odd.Field {
+		case "", "id", "qty", "availableToBuy":
+			return &odd
+		case "minPrice":
+			if p.Quantity > 0 {
+				return &odd
+			}
+		}
+	}
+	return nil
+}
+
+// check reports what cannot be valid in the query.
 func (q ProductQuery) check() *FieldError {
 	switch {
 	case q.Page < 0:
@@ -209,127 +226,98 @@ func (q ProductQuery) encode() string {
 	return values.encode()
 }
 
-// wireProduct is a product as G2A sends it. Pointers tell absent from zero.
-type wireProduct struct {
-	ID             string          `json:"id"`
-	Name           *string         `json:"name"`
-	Slug           string          `json:"slug"`
-	Type           string          `json:"type"`
-	Platform       string          `json:"platform"`
-	Region         string          `json:"region"`
-	Developer      string          `json:"developer"`
-	Publisher      string          `json:"publisher"`
-	UpdatedAt      string          `json:"updated_at"`
-	ReleaseDate    string          `json:"release_date"`
-	Quantity       *int            `json:"qty"`
-	MinPrice       json.RawMessage `json:"minPrice"`
-	RetailMinPrice json.RawMessage `json:"retail_min_price"`
-	AvailableToBuy bool            `json:"availableToBuy"`
-	PriceLimit     struct {
-		Min json.RawMessage `json:"min"`
-		Max json.RawMessage `json:"max"`
-	} `json:"priceLimit"`
-	Categories []json.RawMessage `json:"categories"`
-
-	RetailMinBasePrice json.RawMessage   `json:"retailMinBasePrice"`
-	Thumbnail          string            `json:"thumbnail"`
-	SmallImage         string            `json:"smallImage"`
-	CoverImage         string            `json:"coverImage"`
-	Images             []string          `json:"images"`
-	Videos             []json.RawMessage `json:"videos"`
-	Requirements       json.RawMessage   `json:"requirements"`
-	Restrictions       json.RawMessage   `json:"restrictions"`
+// readProductPage reads a page of the catalogue. Nothing in one of its products is a
+// fault.
+func readProductPage(wire map[string]json.RawMessage) (ProductPage, *FieldError) {
+	var docs []json.RawMessage
+	for _, name := range []string{"total", "page", "docs"} {
+		if absent(wire[name]) {
+			return ProductPage{}, &FieldError{Field: name, Problem: "is missing"}
+		}
+	}
+	if json.Unmarshal(wire["docs"], &docs) != nil {
+		return ProductPage{}, &FieldError{Field: "docs", Problem: "is not a list"}
+	}
+	var odd []FieldError
+	top := members{raw: wire, odd: &odd}
+	var page ProductPage
+	page.Total, _ = top.count("total")
+	if page.Page, _ = top.count("page"); page.Page < 1 {
+		top.note("page", "is less than 1")
+	}
+	if len(odd) > 0 {
+		return ProductPage{}, &odd[0]
+	}
+	page.Products = make([]Product, len(docs))
+	for i, raw := range docs {
+		page.Products[i] = readProduct(raw)
+	}
+	return page, nil
 }
 
-// product checks and maps.
-func (w wireProduct) product() (Product, *FieldError) {
-	switch {
-	case w.ID == "":
-		return Product{}, &FieldError{Field: "id", Problem: "is missing"}
-	case w.Name == nil:
-		return Product{}, &FieldError{Field: "name", Problem: "is missing"}
-	case w.Quantity == nil:
-		return Product{}, &FieldError{Field: "qty", Problem: "is missing"}
-	case *w.Quantity < 0:
-		return Product{}, &FieldError{Field: "qty", Problem: "is negative"}
+// readProduct reads a product, each field by itself.
+func readProduct(raw json.RawMessage) Product {
+	var p Product
+	m := members{odd: &p.Odd}
+	if json.Unmarshal(raw, &m.raw) != nil || m.raw == nil {
+		m.note("", "is not an object")
+		return p
 	}
-	minPrice, fault := readPrice("minPrice", w.MinPrice, ProductCurrency)
-	if fault != nil {
-		return Product{}, fault
+	p.ID = m.id("id")
+	quantity, known := m.count("qty")
+	p.Quantity = quantity
+	if p.MinPrice = m.price("minPrice"); blank(m.raw["minPrice"]) && !(known && quantity == 0) {
+		m.note("minPrice", "is missing")
 	}
-	product := Product{
-		ID: w.ID, Name: *w.Name, Slug: w.Slug, Type: w.Type, Platform: w.Platform, Region: w.Region,
-		Developer: w.Developer, Publisher: w.Publisher, UpdatedAt: w.UpdatedAt, ReleaseDate: w.ReleaseDate,
-		Quantity: *w.Quantity, MinPrice: minPrice, AvailableToBuy: w.AvailableToBuy,
-	}
-	if product.RetailMinPrice, fault = readOptionalPrice("retail_min_price", w.RetailMinPrice); fault != nil {
-		return Product{}, fault
-	}
-	if product.RetailMinBasePrice, fault = readOptionalPrice("retailMinBasePrice", w.RetailMinBasePrice); fault != nil {
-		return Product{}, fault
-	}
-	if product.PriceLimitMin, fault = readAmount("priceLimit.min", w.PriceLimit.Min); fault != nil {
-		return Product{}, fault
-	}
-	if product.PriceLimitMax, fault = readAmount("priceLimit.max", w.PriceLimit.Max); fault != nil {
-		return Product{}, fault
-	}
-	if product.Categories, fault = readList("categories", w.Categories, wireCategory.category); fault != nil {
-		return Product{}, fault
-	}
-	if fault = w.show(&product); fault != nil {
-		return Product{}, fault
-	}
-	return product, nil
+	p.AvailableToBuy = m.flag("availableToBuy")
+	p.describe(m)
+	p.illustrate(m)
+	return p
 }
 
-// show maps what a shop shows of a product.
-func (w wireProduct) show(product *Product) (fault *FieldError) {
-	product.Thumbnail, product.SmallImage, product.CoverImage, product.Images = w.Thumbnail, w.SmallImage, w.CoverImage, w.Images
-	if product.Videos, fault = readList("videos", w.Videos, wireVideo.video); fault != nil {
-		return fault
+// describe reads what a product is.
+func (p *Product) describe(m members) {
+	p.Name, p.Slug, p.Type = m.text("name"), m.text("slug"), m.text("type")
+	p.Platform, p.Region = m.text("platform"), m.text("region")
+	p.Developer, p.Publisher = m.text("developer"), m.text("publisher")
+	p.UpdatedAt, p.ReleaseDate = m.text("updated_at"), m.text("release_date")
+	p.RetailMinPrice, p.RetailMinBasePrice = m.price("retail_min_price"), m.price("retailMinBasePrice")
+	limit := m.object("priceLimit")
+	p.PriceLimitMin, p.PriceLimitMax = limit.amount("min"), limit.amount("max")
+	all, names := m.elements("categories")
+	p.Categories = make([]Category, 0, len(names))
+	for _, name := range names {
+		category := all.object(name)
+		c := Category{Name: category.text("name")}
+		if !blank(category.raw["id"]) {
+			c.ID = category.id("id")
+		}
+		p.Categories = append(p.Categories, c)
 	}
-	var requirements struct {
-		Minimal     wireMachine `json:"minimal"`
-		Recommended wireMachine `json:"recommended"`
-	}
-	if fault = readOptionalObject("requirements", w.Requirements, &requirements); fault != nil {
-		return fault
-	}
-	product.MinimalMachine, product.RecommendedMachine = requirements.Minimal.machine(), requirements.Recommended.machine()
-	return readOptionalObject("restrictions", w.Restrictions, &product.Restrictions)
+	p.Restrictions = m.flags("restrictions")
 }
 
-// wireVideo is a video as G2A sends it.
-type wireVideo struct {
-	Type string `json:"type"`
-	URL  string `json:"url"`
-}
-
-func (w wireVideo) video() (Video, *FieldError) { return Video(w), nil }
-
-// wireMachine is a machine as G2A sends it.
-type wireMachine struct {
-	System    string `json:"reqsystem"`
-	Processor string `json:"reqprocessor"`
-	Graphics  string `json:"reqgraphics"`
-	Memory    string `json:"reqmemory"`
-	DiskSpace string `json:"reqdiskspace"`
-	Other     string `json:"reqother"`
-}
-
-func (w wireMachine) machine() Machine { return Machine(w) }
-
-// wireCategory is a category as G2A sends it.
-type wireCategory struct {
-	ID   json.RawMessage `json:"id"`
-	Name string          `json:"name"`
-}
-
-func (w wireCategory) category() (Category, *FieldError) {
-	if absent(w.ID) || string(w.ID) == `""` {
-		return Category{Name: w.Name}, nil
+// illustrate reads what a shop shows of a product.
+func (p *Product) illustrate(m members) {
+	p.Thumbnail, p.SmallImage, p.CoverImage = m.text("thumbnail"), m.text("smallImage"), m.text("coverImage")
+	all, names := m.elements("images")
+	p.Images = make([]string, 0, len(names))
+	for _, name := range names {
+		p.Images = append(p.Images, all.text(name))
 	}
-	id, fault := readID("id", w.ID)
-	return Category{ID: id, Name: w.Name}, fault
+	all, names = m.elements("videos")
+	p.Videos = make([]Video, 0, len(names))
+	for _, name := range names {
+		video := all.object(name)
+		p.Videos = append(p.Videos, Video{Type: video.text("type"), URL: video.text("url")})
+	}
+	requirements := m.object("requirements")
+	p.MinimalMachine, p.RecommendedMachine = readMachine(requirements.object("minimal")), readMachine(requirements.object("recommended"))
+}
+
+func readMachine(m members) Machine {
+	return Machine{
+		System: m.text("reqsystem"), Processor: m.text("reqprocessor"), Graphics: m.text("reqgraphics"),
+		Memory: m.text("reqmemory"), DiskSpace: m.text("reqdiskspace"), Other: m.text("reqother"),
+	}
 }

@@ -35,7 +35,7 @@ func (c *Client) FetchToken(ctx context.Context) (Token, error) {
 		TokenType   string `json:"token_type"`
 	}
 	issuedAt := c.options.Clock() // before the call, so that it never seems younger than it is
-	err := c.doAuthenticated(ctx, r, sign, &wire, func() *FieldError {
+	err := c.doAuthenticated(ctx, r, sign, decoded(&wire, func() *FieldError {
 		switch {
 		case checkCredential(wire.AccessToken) != nil:
 			return &FieldError{Field: "access_token", Problem: "is missing or not printable"}
@@ -45,7 +45,7 @@ func (c *Client) FetchToken(ctx context.Context) (Token, error) {
 			return &FieldError{Field: "expires_in", Problem: "is not a number of seconds from one second to a year"}
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		return Token{}, err
 	}

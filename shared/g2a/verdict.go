@@ -1,0 +1,184 @@
+package g2a
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// errNotG2A is the cause of an answer that G2A did not send: a firewall, a gateway or a
+// proxy did, and knows nothing of the call.
+var errNotG2A = errors.New("the answer is not G2A's")
+
+// kinds maps G2A's codes to errors.
+var kinds = map[string]error{
+	"AUTH01": ErrCredentialsRejected,
+	"AUTH02": ErrCredentialsRejected,
+	"AUTH03": ErrCredentialsRejected,
+	"AUTH04": ErrCredentialsRejected,
+	"BR01":   ErrInvalidRequest,
+	"BR02":   ErrInvalidRequest,
+	"BR03":   ErrThrottled,
+	"ORD02":  ErrNotFound,
+	"ORD004": ErrKeyAlreadyDownloaded,
+	"ORD03":  ErrPaymentNotReady,
+	"ORD05":  ErrPaymentRequired,
+	"ORD112": ErrInsufficientFunds,
+	"ORD114": ErrTooLateToPay,
+	"ORD121": ErrPaymentLimit,
+	"ORD122": ErrUnavailable,
+
+	// Of the OAuth2 token endpoint: RFC 6749, section 5.2.
+	"invalid_client":      ErrCredentialsRejected,
+	"unauthorized_client": ErrCredentialsRejected,
+}
+
+// grantErrors are all codes of RFC 6749, section 5.2. Another word in their place is a
+// gateway's.
+var grantErrors = []string{
+	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+}
+
+// verdict is what G2A states when it does not carry out a call.
+type verdict struct{ code, message string }
+
+// readVerdict reads an error body in one of the three forms G2A has. Any other body is
+// not G2A's.
+func readVerdict(body []byte) (verdict, bool) {
+	members, err := readObject(withoutBOM(body))
+	if err != nil {
+		return verdict{}, false
+	}
+	for _, read := range []func(map[string]json.RawMessage) (verdict, bool){exportVerdict, importVerdict, grantVerdict} {
+		if v, is := read(members); is {
+			return v, true
+		}
+	}
+	return verdict{}, false
+}
+
+// exportVerdict reads {"status":"ERROR","message":"...","code":"..."}. A code that G2A
+// documents stands for the status, and one that cannot be read makes it another form.
+func exportVerdict(members map[string]json.RawMessage) (verdict, bool) {
+	v := verdict{message: stringOf(members["message"])}
+	if raw := members["code"]; !absent(raw) && string(raw) != `""` {
+		code, fault := readID("code", raw)
+		if fault != nil {
+			return verdict{}, false
+		}
+		v.code = code
+	}
+	_, known := kinds[v.code]
+	return v, known || stringOf(members["status"]) == "ERROR"
+}
+
+// importVerdict reads {"errors":[{"code":"...","message":"..."}]}, of which the first
+// counts.
+func importVerdict(members map[string]json.RawMessage) (verdict, bool) {
+	var all []map[string]json.RawMessage
+	if json.Unmarshal(members["errors"], &all) != nil || len(all) == 0 {
+		return verdict{}, false
+	}
+	v := verdict{code: stringOf(all[0]["code"]), message: stringOf(all[0]["message"])}
+	return v, v.code != ""
+}
+
+// grantVerdict reads OAuth2's {"error":"...","error_description":"..."}.
+func grantVerdict(members map[string]json.RawMessage) (verdict, bool) {
+	v := verdict{code: stringOf(members["error"]), message: stringOf(members["error_description"])}
+	return v, slices.Contains(grantErrors, v.code)
+}
+
+// stringOf returns a JSON string's value, or "".
+func stringOf(raw json.RawMessage) string {
+	var value string
+	if json.Unmarshal(raw, &value) != nil {
+		return ""
+	}
+	return value
+}
+
+// classify fills the error from an answer that is not a success.
+func (e *Error) classify(a *answer, r request, now time.Time) {
+	e.Status = a.status
+	e.RetryAfter = retryAfter(a.header, now)
+	v, isG2A := readVerdict(a.body)
+	if a.cut != nil || a.status < 400 {
+		isG2A = false // G2A redirects nowhere
+	}
+	if !isG2A {
+		e.Kind = ErrUnavailable
+		if a.status < 500 || len(a.body) > 0 {
+			e.Cause = errNotG2A // without any of it: it may hold a key
+		}
+		return
+	}
+	e.Kind, e.Outcome = judge(a.status, v.code, r.effect)
+	e.Code, e.Message = printable(v.code, 40, r.secrets), printable(v.message, 200, r.secrets)
+	if _, known := kinds[v.code]; r.effect == reveals {
+		if e.Message = ""; !known {
+			e.Code = ""
+		}
+	}
+}
+
+// judge returns the kind of an error that is G2A's, and what became of the call.
+func judge(status int, code string, does effect) (kind error, outcome Outcome) {
+	kind, known := kinds[code]
+	switch {
+	case status >= 500:
+		return ErrUnavailable, OutcomeUnknown // a refusal's code is not believed here
+	case !known && code != "":
+		return ErrInvalidRequest, OutcomeUnknown
+	case !known:
+		kind = kindOf(status)
+	}
+	switch kind {
+	case ErrThrottled, ErrCredentialsRejected, ErrNotFound, ErrInsufficientFunds, ErrTooLateToPay, ErrPaymentLimit:
+		return kind, NotDone
+	case ErrInvalidRequest:
+		if known {
+			return kind, NotDone
+		}
+	case ErrPaymentRequired, ErrPaymentNotReady:
+		if does != charges { // to a payment they may say that it is in progress
+			return kind, NotDone
+		}
+	case ErrKeyAlreadyDownloaded:
+		if does == charges || does == reveals { // the order was paid, and the key given out
+			return kind, Done
+		}
+	}
+	return kind, OutcomeUnknown
+}
+
+// kindOf returns the kind of a refusal without a code.
+func kindOf(status int) error {
+	switch status {
+	case http.StatusTooManyRequests:
+		return ErrThrottled
+	case http.StatusUnauthorized:
+		return ErrCredentialsRejected
+	case http.StatusPaymentRequired:
+		return ErrPaymentRequired
+	case http.StatusNotFound:
+		return ErrNotFound
+	}
+	return ErrInvalidRequest
+}
+
+// retryAfter reads the Retry-After header in both its forms, seconds and a date.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	// A number out of range is read as the greatest in it, some 136 years.
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
+}
