@@ -137,6 +137,26 @@ func TestCommands(t *testing.T) {
 				t.Errorf("%v, want a head and three orders:\n%s", err, out)
 			}
 		})
+		t.Run("cancel", func(t *testing.T) {
+			if err := s.g2a.Simulator.AddFault(g2atest.Fault{Route: "PUT /v1/order/pay/{id}", Mode: "status", Code: "ORD112", Count: 1}); err != nil {
+				t.Fatal(err)
+			}
+			if waits := s.buy(t, "poor", product); waits.Reason != purchase.ReasonNoFunds {
+				t.Fatalf("it waits for %q", waits.Reason)
+			}
+			out, err := s.call(t, "order cancel poor")
+			if err != nil || !strings.Contains(out, "cancelled") || !strings.Contains(out, "failed") {
+				t.Errorf("%v, want it cancelled:\n%s", err, out)
+			}
+			for _, ref := range []string{"good", "bad"} {
+				if _, err := s.call(t, "order cancel "+ref); err == nil || !strings.Contains(err.Error(), "may be paid and cannot be cancelled") {
+					t.Errorf("%s: %v", ref, err)
+				}
+			}
+			if stats := s.g2a.Simulator.Stats(); stats.OrdersPaid != 2 {
+				t.Errorf("%d paid, want 2", stats.OrdersPaid)
+			}
+		})
 		t.Run("retry", func(t *testing.T) {
 			out, err := s.call(t, "order retry bad")
 			if err != nil || !strings.Contains(out, "fulfilled") {
@@ -204,6 +224,8 @@ func TestMistakes(t *testing.T) {
 			{"order show a b", "", "usage: g2actl order show ORDER_REF"},
 			{"order show missing", "", `there is no order "missing"`},
 			{"order retry missing", "", `order_ref "missing" is not known`},
+			{"order cancel missing", "", `order_ref "missing" is not known`},
+			{"order cancel", "", "usage: g2actl order cancel ORDER_REF"},
 			{"order list --status open", "", `--status "open" is none of waiting, fulfilled, failed, needs_attention`},
 			{"order list", "ORDERS_TABLE", "ORDERS_TABLE: is missing"},
 			{"products --min-price -1", "", "is not a decimal"},

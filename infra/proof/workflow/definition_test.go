@@ -21,6 +21,7 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/infra/engine/moto"
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/template"
 	proof "github.com/g2a-lambda/g2a-lambda/infra/proof/stack"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 )
 
 // definition is what the tests read of the workflow.
@@ -72,7 +73,7 @@ func TestGrammar(t *testing.T) {
 	for _, test := range []struct{ name, old, new, want string }{
 		{"as it is", "", "", ""},
 		{"a state that is not there", `"Next": "Decide"`, `"Next": "Decided"`, `No state found named "Decided"`},
-		{"a path that is none", `"SecondsPath": "$.wait_seconds"`, `"SecondsPath": "wait_seconds"`, "SecondsPath"},
+		{"a path that is none", `"SecondsPath": "$.answer.wait_seconds"`, `"SecondsPath": "wait_seconds"`, "SecondsPath"},
 		{"a strategy that is none", `"JitterStrategy": "FULL"`, `"JitterStrategy": "HALF"`, "JitterStrategy"},
 		{"a field that is none", `"Retry": [`, `"Retries": [`, "Retries"},
 	} {
@@ -107,55 +108,37 @@ func TestSubstitutions(t *testing.T) {
 	}
 }
 
-// retriable are the function's errors after which the same call may end better; the
-// comments at the names in functions/internal/function say it of each.
-var retriable = []string{"G2AThrottled", "G2AUnavailable", "OrderBusy", "StoreUnavailable"}
+// business are the function's errors after which the same call would end the same way.
+// After any other one it may end better: everything else is retried.
+var business = []string{"CredentialsRejected", "InvalidOrder", "OrderConflict"}
 
-// serviceErrors are those of Lambda and of Step Functions themselves that pass: see
-// "Handle Lambda service exceptions" in Step Functions' developer guide, and Lambda's
-// runtimes for the first two, which come as a function's errors.
-var serviceErrors = []string{
-	"Runtime.ExitError",
-	"Sandbox.Timedout",
-	"States.Timeout",
-	"Lambda.TooManyRequestsException",
-	"Lambda.ClientExecutionTimeoutException",
-	"Lambda.ServiceException",
-	"Lambda.AWSLambdaException",
-	"Lambda.SdkClientException",
-	"Lambda.Unknown",
-}
-
-// TestErrorNames: every error of the function is decided on, and no name is one that
-// nobody gives.
+// TestErrorNames: only the named business errors are not retried, all else is for the
+// whole of the workflow's time, and each name is one that the function has.
 func TestErrorNames(t *testing.T) {
 	_, d := mustLoad(t)
-	var given, want, retried, ended []string
-	for _, name := range functionErrors(t) {
-		given = append(given, name)
-		if !slices.Contains(retriable, name) {
-			want = append(want, name)
-		}
-	}
-	if len(given) < len(retriable) {
-		t.Fatalf("the function's errors are %v", given)
-	}
+	given := functionErrors(t)
 	task := d.States["Advance"]
-	for _, r := range task.Retry {
-		if r.MaxAttempts == 0 {
-			ended = append(ended, r.ErrorEquals...)
-			continue
-		}
-		retried = append(retried, r.ErrorEquals...)
-		if r.JitterStrategy != "FULL" {
-			t.Errorf("retries without jitter: %+v", r)
+	if len(task.Retry) != 3 {
+		t.Fatalf("%d retriers, want 3", len(task.Retry))
+	}
+	ended, busy, all := task.Retry[0], task.Retry[1], task.Retry[2]
+	same(t, "not retried", ended.ErrorEquals, business)
+	if ended.MaxAttempts != 0 {
+		t.Errorf("business errors are retried %d times", ended.MaxAttempts)
+	}
+	same(t, "retried with a schedule of its own", busy.ErrorEquals, []string{"OrderBusy"})
+	same(t, "retried", all.ErrorEquals, []string{"States.ALL"})
+	if all.JitterStrategy != "FULL" {
+		t.Errorf("retries without jitter: %+v", all)
+	}
+	for _, r := range []retrier{busy, all} {
+		if longest := time.Duration(r.MaxAttempts) * time.Duration(r.MaxDelaySeconds) * time.Second / 2; longest < time.Duration(d.TimeoutSeconds)*time.Second {
+			t.Errorf("retries end after %s: %+v", longest, r)
 		}
 	}
-	same(t, "not retried", ended, want)
-	same(t, "retried", retried, append(slices.Clone(retriable), serviceErrors...))
-	for _, name := range retriable {
+	for _, name := range append(slices.Clone(business), "OrderBusy") {
 		if !slices.Contains(given, name) {
-			t.Errorf("the function does not give %s", name)
+			t.Errorf("the function has no error %s: %v", name, given)
 		}
 	}
 	if len(task.Catch) != 1 || !slices.Equal(task.Catch[0].ErrorEquals, []string{"States.ALL"}) {
@@ -270,26 +253,78 @@ func TestTimes(t *testing.T) {
 	if d.TimeoutSeconds <= task.TimeoutSeconds {
 		t.Errorf("the workflow ends after %d s", d.TimeoutSeconds)
 	}
-	// A function that is killed leaves a lease behind, and OrderBusy is the answer
-	// until it runs out: Retry must outlast it by far, for with full jitter the
-	// waits come to half of their limits, and to less with bad luck.
-	lease := timeout + 5*time.Second
-	for _, r := range task.Retry {
-		if r.MaxAttempts == 0 {
-			continue
+	for _, limit := range []time.Duration{purchase.ExpireAfter, purchase.StuckAfter} {
+		// After it there must be a round, which comes within the longest wait and the
+		// longest pause of a retry, and may take as long as the function may.
+		if last := limit + 2*time.Minute + timeout; last >= time.Duration(d.TimeoutSeconds)*time.Second {
+			t.Errorf("an order ends after %s, the workflow after %d s", limit, d.TimeoutSeconds)
 		}
-		if mean := meanWait(r); mean < 5*lease {
-			t.Errorf("retries last %s on average, a lease %s", mean, lease)
+		if limit <= 20*time.Hour {
+			t.Errorf("an order ends after %s: an outage of 20 hours would end it", limit)
 		}
 	}
 }
 
-// meanWait is how long a retrier waits in all, on average.
-func meanWait(r retrier) time.Duration {
-	total, delay := 0.0, float64(r.IntervalSeconds)
-	for range r.MaxAttempts {
-		total += min(delay, float64(r.MaxDelaySeconds)) / 2
-		delay = min(delay, float64(r.MaxDelaySeconds)) * r.BackoffRate
+// delays are the pauses of a retrier before each of its first retries, at their longest.
+func (r retrier) delays(n int) (delays []time.Duration) {
+	delay := float64(r.IntervalSeconds)
+	for range n {
+		delays = append(delays, time.Duration(min(delay, float64(r.MaxDelaySeconds))*float64(time.Second)))
+		delay *= r.BackoffRate
 	}
-	return time.Duration(total * float64(time.Second))
+	return delays
+}
+
+// TestCrashToProgress: a process dies right after it has renewed its lease. Whatever the
+// jitter of the first retry, the one that finds the lease over comes within 30 seconds.
+func TestCrashToProgress(t *testing.T) {
+	_, d := mustLoad(t)
+	busy, all := d.States["Advance"].Retry[1], d.States["Advance"].Retry[2]
+	longest := time.Duration(0)
+	for first := time.Duration(0); first <= all.delays(1)[0]; first += 10 * time.Millisecond {
+		at := first
+		for _, delay := range busy.delays(20) {
+			if at >= purchase.LeaseTime {
+				break
+			}
+			at += delay
+		}
+		longest = max(longest, at)
+	}
+	t.Logf("a lease of %s, progress at the latest after %s", purchase.LeaseTime, longest)
+	if longest > 30*time.Second {
+		t.Errorf("an order moves on only after %s", longest)
+	}
+}
+
+// What a round and a failed call put into an execution's history; TestHistory counts them.
+const (
+	eventsOfRound   = 9
+	eventsOfFailure = 3
+	mostEvents      = 25_000 // Step Functions' own limit
+)
+
+// TestHistoryIsBounded: rounds as dense as they come, each with any number of retries
+// before it, at their mean with jitter, keep a whole day under the limit.
+func TestHistoryIsBounded(t *testing.T) {
+	_, d := mustLoad(t)
+	busy, all := d.States["Advance"].Retry[1], d.States["Advance"].Retry[2]
+	const wait, young = time.Minute, 200 // rounds of a young order come faster
+	most := 0
+	for b := range 40 {
+		for a := range 40 {
+			round, events := wait, eventsOfRound+(a+b)*eventsOfFailure
+			for _, delay := range busy.delays(b) {
+				round += delay
+			}
+			for _, delay := range all.delays(a) {
+				round += delay / 2
+			}
+			most = max(most, young+int(int64(events)*int64(d.TimeoutSeconds)*int64(time.Second)/int64(round)))
+		}
+	}
+	t.Logf("%d events at most", most)
+	if most >= mostEvents {
+		t.Errorf("an execution may have %d events, and is ended at %d", most, mostEvents)
+	}
 }
