@@ -12,9 +12,18 @@ import (
 // answer is what a call comes to.
 type answer struct {
 	status     int
-	body       any    // becomes JSON; nil is an empty one
-	page       string // HTML, in place of the body, when not empty
-	retryAfter string // header Retry-After, when not empty
+	body       any      // becomes JSON; nil is an empty one
+	raw        *rawBody // in place of the body, when not nil
+	retryAfter string   // header Retry-After, when not empty
+	order      *order   // the call's; nil is none
+}
+
+// rawBody is a body as it is sent, with the headers that describe it. Empty ones are
+// not sent.
+type rawBody struct {
+	content         []byte
+	contentType     string
+	contentEncoding string
 }
 
 func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
@@ -55,29 +64,29 @@ func (a answer) writeSlowly(ctx context.Context, w http.ResponseWriter, over tim
 	}
 }
 
-// begin sets the headers and gives the body.
+// begin sets the headers and returns the body.
 func (a answer) begin(w http.ResponseWriter) []byte {
-	body, mediaType := a.content()
-	if a.retryAfter != "" {
-		w.Header().Set("Retry-After", a.retryAfter)
+	body := a.content()
+	for name, value := range map[string]string{
+		"Retry-After": a.retryAfter, "Content-Type": body.contentType, "Content-Encoding": body.contentEncoding,
+	} {
+		if value != "" {
+			w.Header().Set(name, value)
+		}
 	}
-	if mediaType != "" {
-		w.Header().Set("Content-Type", mediaType)
-	}
-	return body
+	return body.content
 }
 
-// content gives the body and its type, "" where there is none.
-func (a answer) content() (body []byte, mediaType string) {
+func (a answer) content() rawBody {
 	switch {
-	case a.page != "":
-		return []byte(a.page), "text/html; charset=utf-8"
+	case a.raw != nil:
+		return *a.raw
 	case a.body == nil:
-		return nil, ""
+		return rawBody{}
 	}
 	var written bytes.Buffer
 	encoder := json.NewEncoder(&written)
 	encoder.SetEscapeHTML(false) // names hold ampersands, G2A sends them as they are
 	_ = encoder.Encode(a.body)   // of this package's own types, which can be written
-	return written.Bytes(), "application/json; charset=utf-8"
+	return rawBody{content: written.Bytes(), contentType: "application/json; charset=utf-8"}
 }

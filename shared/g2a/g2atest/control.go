@@ -80,7 +80,19 @@ func readControl(r *http.Request, into any) error {
 	if decoder.More() {
 		return errors.New("the request is more than one JSON object")
 	}
+	if altered(body, into) {
+		return errors.New("the request is not Unicode: it has invalid UTF-8 or half of a surrogate pair")
+	}
 	return nil
+}
+
+// altered reports whether a request was not read as it was written: encoding/json puts
+// U+FFFD in place of what is not Unicode, and a fault's body is to be sent as it is.
+func altered(body []byte, read any) bool {
+	const replacement = "\uFFFD"
+	again, _ := json.Marshal(read) // of this package's own types, which can be written
+	return bytes.Contains(again, []byte(replacement)) &&
+		!bytes.Contains(body, []byte(replacement)) && !bytes.Contains(bytes.ToLower(body), []byte(`\ufffd`))
 }
 
 func refuse(status int, err error) answer {

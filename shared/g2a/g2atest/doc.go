@@ -48,10 +48,13 @@
 //	Options.FileKeySize   keys that are files are this large, so that they exceed what
 //	                      a store takes as one item.
 //
+// What G2A, or something in front of it, can send in place of a good answer is a fault
+// of mode answer, below.
+//
 // # Contract
 //
 // All answers are as the project's contract of G2A has them, those of a fault too,
-// but for the modes truncated_body and wrong_content_type, which break it. With
+// but for the modes truncated_body, wrong_content_type and answer, which break it. With
 // Options.RateLimit each API takes that many calls a second; the others are answered
 // 429 with BR03 and Retry-After, do no work and use up no fault.
 //
@@ -64,7 +67,9 @@
 //	                    event and delivers it that many times, one after the other,
 //	                    each delivery with a nonce and a timestamp of its own;
 //	                    {"event_id","deliveries":[{"status","body","error"?}]}
-//	POST /_sim/faults   {"route","mode","status"?,"code"?,"delay_ms"?,"retry_after"?,"count"?}
+//	POST /_sim/faults   {"route","mode","status"?,"code"?,"delay_ms"?,"retry_after"?,
+//	                    "count"?,"body"?,"body_base64"?,"content_type"?,
+//	                    "content_encoding"?}
 //	                    puts a fault into the queue of a route
 //	GET  /_sim/stats    what was asked and answered, and what became of it
 //	GET  /_sim/orders   {"orders":[...]}, the order book, without keys
@@ -85,6 +90,24 @@
 //	                    the connection is cut after the half of it
 //	wrong_content_type  the answer is an HTML page, with this status or with 200; the
 //	                    work is not done
+//	answer              the work is done; the answer is this body, byte for byte, with
+//	                    this status or with 200, this content_type or application/json,
+//	                    and this content_encoding, if any. Bytes that are not UTF-8 go
+//	                    into body_base64 instead; without either the body is empty
+//
+// In the body of mode answer these placeholders are replaced:
+//
+//	{{answer}}          the JSON that G2A would have sent, be it an error
+//	{{answer_gzip}}     the same, compressed by gzip
+//	{{answer_deflate}}  the same, compressed by zlib, as HTTP's deflate is
+//	{{key}}             the key of the call's order, a file's in base64
+//	{{order_id}}        its id
+//	{{price}}           its price
+//
+// The last three stay as they are in a call without an order: of another route, of an
+// order that is not there, or refused before its order was looked up. {{key}} gives the
+// key out in any call, before the payment too; the books count only keys that G2A's own
+// answer has.
 //
 // With HTTP/2 a connection that is cut is the call's stream. In the modes that do not
 // need it delay_ms holds the call up before anything else happens. Any code of G2A's

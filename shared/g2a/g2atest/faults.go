@@ -22,6 +22,7 @@ const (
 	modeSlow       = "slow_body"
 	modeTruncated  = "truncated_body"
 	modeHTML       = "wrong_content_type"
+	modeAnswer     = "answer"
 )
 
 // everyRoute is the route of the faults that meet any call of G2A's.
@@ -38,12 +39,20 @@ type Fault struct {
 	Route string `json:"route"` // a pattern such as "PUT /v1/order/pay/{id}", or "*"
 	Mode  string `json:"mode"`
 	// Status is the HTTP status of mode status, 200 to 599; zero is that of Code. It
-	// is also that of mode wrong_content_type, where zero is 200.
+	// is also that of modes wrong_content_type and answer, where zero is 200.
 	Status int `json:"status"`
 	// Code is G2A's error code in mode status; "" is an error without one.
 	Code string `json:"code"`
 	// RetryAfter is the answer's Retry-After in mode status, in whole seconds.
 	RetryAfter json.Number `json:"retry_after"`
+	// Body is what mode answer sends, byte for byte but for its placeholders, and
+	// BodyBase64 the same for bytes that are not UTF-8; without either the body is empty.
+	Body       string `json:"body"`
+	BodyBase64 string `json:"body_base64"`
+	// ContentType is the header in mode answer; "" is application/json.
+	ContentType string `json:"content_type"`
+	// ContentEncoding is the header in mode answer; "" is none. The body is sent as it is.
+	ContentEncoding string `json:"content_encoding"`
 	// DelayMS is how long the call is held up first, in milliseconds, in every mode
 	// but slow_body, where it is how long the body takes.
 	DelayMS int `json:"delay_ms"`
@@ -57,7 +66,7 @@ func (s *Simulator) AddFault(f Fault) error {
 	if f.Status == 0 {
 		f.Status = statusOf[f.Code]
 	}
-	if f.Status == 0 && f.Mode == modeHTML {
+	if f.Status == 0 && (f.Mode == modeHTML || f.Mode == modeAnswer) {
 		f.Status = http.StatusOK
 	}
 	if f.Count == 0 {
@@ -76,7 +85,7 @@ func (s *Simulator) AddFault(f Fault) error {
 }
 
 func (f Fault) check() error {
-	modes := []string{modeStatus, modeDelay, modeDropBefore, modeDropAfter, modeSlow, modeTruncated, modeHTML}
+	modes := []string{modeStatus, modeDelay, modeDropBefore, modeDropAfter, modeSlow, modeTruncated, modeHTML, modeAnswer}
 	switch {
 	case !slices.Contains(modes, f.Mode):
 		return fmt.Errorf("mode: %q is not %s", f.Mode, strings.Join(modes, ", "))
@@ -84,8 +93,10 @@ func (f Fault) check() error {
 		return errors.New("status: is missing, and is not known from the code")
 	case f.Mode != modeStatus && (f.Code != "" || f.RetryAfter != ""):
 		return errors.New("code and retry_after: belong to mode status")
-	case f.Mode != modeStatus && f.Mode != modeHTML && f.Status != 0:
-		return errors.New("status: belongs to modes status and wrong_content_type")
+	case f.Status != 0 && !slices.Contains([]string{modeStatus, modeHTML, modeAnswer}, f.Mode):
+		return errors.New("status: belongs to modes status, wrong_content_type and answer")
+	case f.Mode != modeAnswer && f.anyOfAnswer():
+		return errors.New("body, body_base64, content_type and content_encoding: belong to mode answer")
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status: %d is not from 200 to 599", f.Status)
 	case (f.Mode == modeDelay || f.Mode == modeSlow) && f.DelayMS == 0:
@@ -98,7 +109,7 @@ func (f Fault) check() error {
 	if _, err := strconv.ParseUint(f.RetryAfter.String(), 10, 31); err != nil && f.RetryAfter != "" {
 		return errors.New("retry_after: is not a whole number of seconds")
 	}
-	return nil
+	return f.checkAnswer()
 }
 
 func (f Fault) delay() time.Duration { return time.Duration(f.DelayMS) * time.Millisecond }
@@ -154,7 +165,8 @@ func wait(ctx context.Context, delay time.Duration) {
 func (f Fault) answer() answer {
 	said := http.StatusText(f.Status) + ", as a test wished"
 	if f.Mode == modeHTML {
-		return answer{status: f.Status, page: "<!DOCTYPE html><html><head><title>" + said + "</title></head><body><h1>" + said + "</h1></body></html>"}
+		page := "<!DOCTYPE html><html><head><title>" + said + "</title></head><body><h1>" + said + "</h1></body></html>"
+		return answer{status: f.Status, raw: &rawBody{content: []byte(page), contentType: "text/html; charset=utf-8"}}
 	}
 	return answer{
 		status:     f.Status,

@@ -13,22 +13,23 @@ import (
 type drawnKey struct {
 	productKey string
 	isFile     bool
+	fileSize   int    // Options.FileKeySize
 	sha256     string // hex, of the key as the client gets it
 }
 
 // drawKey draws a key.
 func (s *Simulator) drawKey(isFile bool) drawnKey {
-	k := drawnKey{productKey: s.randomProductKey(), isFile: isFile}
-	sum := sha256.Sum256([]byte(k.text(s.options.FileKeySize)))
+	k := drawnKey{productKey: s.randomProductKey(), isFile: isFile, fileSize: s.options.FileKeySize}
+	sum := sha256.Sum256([]byte(k.text()))
 	k.sha256 = hex.EncodeToString(sum[:])
 	return k
 }
 
 // text is the key as the client gets it. A file is not kept but made again from the
 // product key: a book of orders with large ones stays small.
-func (k drawnKey) text(fileSize int) string {
+func (k drawnKey) text() string {
 	if k.isFile {
-		return base64.StdEncoding.EncodeToString(keyFile(k.productKey, fileSize))
+		return base64.StdEncoding.EncodeToString(keyFile(k.productKey, k.fileSize))
 	}
 	return k.productKey
 }
@@ -69,5 +70,5 @@ func (s *Simulator) orderKey(c *call) answer {
 	}
 	o.keyRevealed = true
 	s.tally.keysRevealed++
-	return ok(productKey{Key: o.key.text(s.options.FileKeySize), IsFile: o.key.isFile})
+	return ok(productKey{Key: o.key.text(), IsFile: o.key.isFile})
 }

@@ -47,7 +47,10 @@ func (o *order) status(now time.Time, completeAfter time.Duration) string {
 }
 
 // find returns the call's order, or nil.
-func (s *Simulator) find(c *call) *order { return s.orders[c.id] }
+func (s *Simulator) find(c *call) *order {
+	c.order = s.orders[c.id]
+	return c.order
+}
 
 type createdOrder struct {
 	OrderID  string      `json:"order_id"`
@@ -77,7 +80,7 @@ func (s *Simulator) createOrder(c *call) answer {
 		return fail(codeInvalidData, "product_id: the product is out of stock")
 	}
 	o.key = s.drawKey(s.stock.products[place].keyIsFile())
-	s.orders[o.id] = o
+	s.orders[o.id], c.order = o, o
 	s.orderIDs = append(s.orderIDs, o.id)
 	s.tally.ordersCreated++
 	return ok(createdOrder{OrderID: o.id, Price: number(o.price), Currency: currency})

@@ -22,6 +22,7 @@ type call struct {
 	query  url.Values
 	header http.Header
 	body   []byte
+	order  *order // set by the operation, where there is one
 }
 
 // operation does a call. It is called with the simulator locked.
@@ -84,6 +85,8 @@ func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 			reply = unreadable(err)
 		case due.Mode == modeStatus, due.Mode == modeHTML:
 			reply = due.answer()
+		case due.Mode == modeAnswer:
+			reply = due.inPlaceOf(s.do(do, r, body))
 		default:
 			reply = s.do(do, r, body)
 		}
@@ -110,7 +113,9 @@ func (s *Simulator) do(do operation, r *http.Request, body []byte) answer {
 	defer s.mu.Unlock()
 	c := &call{now: s.options.Clock(), id: r.PathValue("id"), query: r.URL.Query(), header: r.Header, body: body}
 	s.catchUp(c.now)
-	return do(s, c)
+	reply := do(s, c)
+	reply.order = c.order
+	return reply
 }
 
 // catchUp does what has fallen due since the last call.
