@@ -214,12 +214,10 @@ func (r *run) settle(ctx context.Context) error {
 	return r.wait(ctx, Paid, "")
 }
 
-// notPaid decides on a payment that failed, by its outcome alone.
+// notPaid decides on a payment that failed: what was certainly not carried out is undone,
+// and for anything else the details decide, now or in the next round.
 func (r *run) notPaid(ctx context.Context, err error) error {
-	switch g2a.OutcomeOf(err) {
-	case g2a.Done:
-		return r.settle(ctx)
-	case g2a.NotDone:
+	if g2a.OutcomeOf(err) == g2a.NotDone {
 		r.Payments--
 		return r.payRefused(ctx, err)
 	}

@@ -3,6 +3,8 @@
 package orders
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/shopspring/decimal"
@@ -16,7 +18,9 @@ type audit struct {
 	orders   int            // of the shop
 	ends     map[string]int // by the record's step
 	created  int            // at G2A
+	most     int            // for one order of the shop
 	paid     int
+	charges  int
 	double   int // orders of the shop for which more than one was paid, or one twice
 	above    int // paid above the limit
 	revealed int // keys
@@ -25,6 +29,9 @@ type audit struct {
 	lost     int // neither
 	problems []string
 }
+
+// mostCreated orders are made at G2A for one of the shop's without a person.
+const mostCreated = 3
 
 func (a *audit) problem(o *order, format string, args ...any) {
 	a.problems = append(a.problems, fmt.Sprintf("order %s (%s): ", o.ref, o.kind)+fmt.Sprintf(format, args...))
@@ -53,9 +60,9 @@ func (s *stack) audit(orders []*order, complete bool) *audit {
 
 // wholly checks that no order of G2A's is left over: all of them belong to the orders.
 func (a *audit) wholly(stats g2atest.Stats) {
-	if stats.OrdersPaid != a.paid || stats.KeysRevealed != a.revealed || stats.OrdersCreated != a.created {
-		a.problems = append(a.problems, fmt.Sprintf("G2A has created %d orders, been paid for %d and revealed %d keys; found %d, %d, %d",
-			stats.OrdersCreated, stats.OrdersPaid, stats.KeysRevealed, a.created, a.paid, a.revealed))
+	if stats.OrdersPaid != a.paid || stats.Charges != a.charges || stats.KeysRevealed != a.revealed || stats.OrdersCreated != a.created {
+		a.problems = append(a.problems, fmt.Sprintf("G2A has created %d orders, been paid for %d, charged %d times and revealed %d keys; found %d, %d, %d, %d",
+			stats.OrdersCreated, stats.OrdersPaid, stats.Charges, stats.KeysRevealed, a.created, a.paid, a.charges, a.revealed))
 	}
 }
 
@@ -69,6 +76,7 @@ func (a *audit) order(o *order, record map[string]string, sold []g2atest.OrderRe
 	}
 	paid, pays, hasKey := 0, 0, record["product_key"] != ""
 	for _, at := range sold {
+		a.charges += at.Charges
 		if at.Charges > 0 {
 			paid++
 			pays += at.PayCalls - at.Charges
@@ -80,8 +88,15 @@ func (a *audit) order(o *order, record map[string]string, sold []g2atest.OrderRe
 		if hasKey && at.ID == own && !at.KeyRevealed {
 			a.problem(o, "has a key that G2A has not revealed")
 		}
+		if sum := sha256.Sum256([]byte(record["product_key"])); hasKey && at.ID == own && hex.EncodeToString(sum[:]) != at.KeySHA256 {
+			a.problem(o, "has another key than G2A has revealed")
+		}
 	}
 	a.paid += paid
+	a.most = max(a.most, len(sold))
+	if len(sold) > mostCreated {
+		a.problem(o, "%d orders are made for it at G2A", len(sold))
+	}
 	if paid > 1 {
 		a.double++
 		a.problem(o, "%d orders are paid for it", paid)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/localcloudtest"
@@ -99,11 +100,11 @@ func TestAtRandom(t *testing.T) {
 	total := report{seed: seed}
 	for n := uint64(0); n*size < orders; n++ {
 		t.Run(fmt.Sprintf("batch %d", n), func(t *testing.T) {
-			total.add(randomBatch(t, storetest.Minidyn, seed+n, int(min(size, orders-n*size))))
+			total.add(randomBatch(t, storetest.Minidyn, seed+n, int(min(size, orders-n*size)), n%2 == 1))
 		})
 	}
 	t.Run("DynamoDB Local", func(t *testing.T) {
-		total.add(randomBatch(t, storetest.DynamoDBLocal, seed, int(min(60, orders))))
+		total.add(randomBatch(t, storetest.DynamoDBLocal, seed, int(min(60, orders)), true))
 	})
 	total.print(t)
 	if total.orders < 1000 {
@@ -129,14 +130,22 @@ var passedByAll = []string{
 	detailsRoute, "save key_requested", keyRoute, "save fulfilled",
 }
 
-func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, number int) report {
+// randomBatch is a number of orders; again has G2A charge again whoever pays twice.
+func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, number int, again bool) report {
 	t.Logf("CRASHTEST_SEED=%d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	pending := max(0, random.IntN(6)-2) // half of the batches know no pending
+	lag := max(0, random.IntN(4)-1)     // nor any details that lag
 	orders := newOrders("random-"+localcloudtest.TraceRoot(), seed, number)
+	var delay time.Duration
+	if again {
+		delay = time.Duration(random.IntN(3)) * 50 * time.Millisecond
+	}
+	t.Logf("pending %d times, details lag %d times, charges again: %t, settles after %s", pending, lag, again, delay)
 	b := &batch{
 		stack: newStack(t, options{
-			engine: engine, orders: orders, pendingDetails: pending, concurrency: 40,
+			engine: engine, orders: orders, pendingDetails: pending, detailsLag: lag, concurrency: 40,
+			chargesAgain: again, paymentDelay: delay,
 			retryMax: []string{"0", "0", "0", "1"}[random.IntN(4)],
 		}),
 		workflow: readWorkflow(t), orders: orders, random: random, faults: map[string]int{},
@@ -148,7 +157,7 @@ func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, numb
 	b.strike(nil)
 	b.each(b.end)
 	b.postman.check()
-	a := b.audit(orders, pending == 0)
+	a := b.audit(orders, pending+lag == 0 && delay == 0)
 	a.wholly(b.Simulator.Stats())
 	for _, problem := range a.problems {
 		t.Error(problem)
@@ -184,6 +193,9 @@ func (b *batch) crowd(o *order) {
 	number := 1 + o.pick(fewCallers)
 	if o.chance(crowdChance) {
 		number = maxCallers
+	}
+	if b.options.chargesAgain {
+		number = 1 // or time would pass for one while another pays
 	}
 	var callers sync.WaitGroup
 	for range number {
@@ -228,8 +240,8 @@ func (b *batch) disturb(i *invocation, c call, m moment) fate {
 		b.send(o)
 	}
 	switch dies := o.chance(killChance); {
-	case dies && m == before && o.chance(lateChance):
-		return killedLate
+	case dies && m == before && o.chance(lateChance) && !(b.options.chargesAgain && c.name == payRoute):
+		return killedLate // not a payment that is charged however late it comes: see what is assumed about G2A
 	case dies:
 		return killed
 	case m == before && c.ofG2A():

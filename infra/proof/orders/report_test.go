@@ -18,13 +18,18 @@ type report struct {
 	invocations int
 	kills       map[string]int // by place
 	late        int            // requests of dead processes that arrived late
+	again       int            // orders at a G2A that charges again whoever pays again
 	faults      map[string]int // by kind
 	webhooks    int            // accepted
 	resent      int            // of webhooks that were not accepted at first
 }
 
 func newReport(s *stack, a *audit) report {
-	return report{audit: *a, invocations: s.invoked, kills: s.kills, late: s.late}
+	r := report{audit: *a, invocations: s.invoked, kills: s.kills, late: s.late}
+	if s.options.chargesAgain {
+		r.again = a.orders
+	}
+	return r
 }
 
 // add adds another run's.
@@ -32,6 +37,9 @@ func (r *report) add(other report) {
 	r.orders += other.orders
 	r.created += other.created
 	r.paid += other.paid
+	r.charges += other.charges
+	r.again += other.again
+	r.most = max(r.most, other.most)
 	r.double += other.double
 	r.above += other.above
 	r.revealed += other.revealed
@@ -79,7 +87,10 @@ func (r *report) print(t testing.TB) {
 	line("webhooks", r.webhooks)
 	line("  sent again", r.resent)
 	line("orders made at G2A", r.created)
+	line("  for one, at most", r.most)
 	line("paid", r.paid)
+	line("charged", r.charges)
+	line("  at a G2A that charges again, orders", r.again)
 	line("double paid", r.double)
 	line("above limit", r.above)
 	line("keys revealed", r.revealed)

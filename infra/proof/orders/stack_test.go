@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -29,8 +30,9 @@ import (
 // and to G2A.
 type stack struct {
 	*proof.Stack
-	db *dynamodb.Client // its calls belong to no trace: the tap lets them through
-	t  testing.TB
+	options options
+	db      *dynamodb.Client // its calls belong to no trace: the tap lets them through
+	t       testing.TB
 
 	mu          sync.Mutex
 	nemesis     nemesis
@@ -65,9 +67,13 @@ var engines = []struct {
 type options struct {
 	engine         func(testing.TB) string // nil: minidyn
 	orders         []*order
-	pendingDetails int    // how many details calls after its payment find an order pending
-	retryMax       string // G2A_RETRY_MAX; "" is 0
-	concurrency    int    // instances of a function; zero is 8
+	pendingDetails int           // how many details calls after its payment find an order pending
+	detailsLag     int           // how many after its creation, and after its payment, lag behind
+	chargesAgain   bool          // whoever pays twice is charged twice
+	paymentDelay   time.Duration // until a payment is charged and shows
+	fileKeySize    int           // bytes of a key that is a file
+	retryMax       string        // G2A_RETRY_MAX; "" is 0
+	concurrency    int           // instances of a function; zero is 8
 }
 
 // newStack starts a stack whose G2A sells the orders' products.
@@ -91,10 +97,12 @@ func newStack(t testing.TB, o options) *stack {
 			options.Catalogue, options.Concurrency = catalogue(o.orders), o.concurrency
 		},
 		Simulator: func(options *g2atest.Options) {
-			options.PendingDetails, options.Wallet = o.pendingDetails, decimal.New(1, 9)
+			options.PendingDetails, options.DetailsLag, options.Wallet = o.pendingDetails, o.detailsLag, decimal.New(1, 9)
+			options.ChargesAgain, options.PaymentDelay, options.FileKeySize = o.chargesAgain, o.paymentDelay, o.fileKeySize
 		},
 		Market: func(simulator *g2atest.Simulator) http.Handler { return market(simulator, o.orders) },
 	})
+	s.options = o
 	s.ToStore.Strike(s.at(storeCall))
 	s.ToG2A.Strike(s.at(g2aCall))
 	s.db = s.DynamoDB()
@@ -243,23 +251,44 @@ func (s *stack) invoke(ctx context.Context, o *order, payload []byte) output {
 	if wasKilled && owner != "" {
 		s.expire(o.ref, owner)
 	}
+	if wasKilled || out.Status == "waiting" {
+		s.passTime(o)
+	}
 	return out
 }
 
 // expire ends the lease of a caller whose process was killed and is gone, as time does
-// a little after the function's deadline: two minutes for which no test can wait. The
-// version stays, as it does while time passes. Another caller's lease is left alone.
+// within 20 seconds for which not every order can wait. The version stays, as it does
+// while time passes. Another caller's lease is left alone.
 func (s *stack) expire(ref, owner string) {
+	s.update(ref, "lease_until = :past", "lease_owner = :owner", map[string]types.AttributeValue{
+		":past": &types.AttributeValueMemberN{Value: "1"}, ":owner": &types.AttributeValueMemberS{Value: owner},
+	})
+}
+
+// passTime has the pauses over that follow an intent of unknown outcome: minutes. A G2A
+// that charges again is assumed to show by then what it has charged: where it has, and
+// does not show it yet, no time passes.
+func (s *stack) passTime(o *order) {
+	if s.options.chargesAgain {
+		pause(s.t.Context(), s.options.paymentDelay)
+		for _, sold := range s.ofOrder(o) {
+			if sold.Charges > 0 {
+				return
+			}
+		}
+	}
+	s.update(o.ref, "tried_at = :past", "attribute_exists(tried_at)", map[string]types.AttributeValue{":past": &types.AttributeValueMemberN{Value: "1"}})
+}
+
+// update sets an attribute of a record on a condition; where that does not hold, nothing.
+func (s *stack) update(ref, set, condition string, values map[string]types.AttributeValue) {
 	_, err := s.db.UpdateItem(context.WithoutCancel(s.t.Context()), &dynamodb.UpdateItemInput{
 		TableName: aws.String("OrdersTable"), Key: itemKey("ORDER#"+ref, "ORDER"),
-		UpdateExpression:    aws.String("SET lease_until = :past"),
-		ConditionExpression: aws.String("lease_owner = :owner"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":past": &types.AttributeValueMemberN{Value: "1"}, ":owner": &types.AttributeValueMemberS{Value: owner},
-		},
+		UpdateExpression: aws.String("SET " + set), ConditionExpression: &condition, ExpressionAttributeValues: values,
 	})
 	if refused := new(types.ConditionalCheckFailedException); err != nil && !errors.As(err, &refused) {
-		s.t.Errorf("order %s: ending the lease of a dead caller: %v", ref, err)
+		s.t.Errorf("order %s: setting %s: %v", ref, set, err)
 	}
 }
 
