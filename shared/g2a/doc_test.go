@@ -1,9 +1,12 @@
 package g2a_test
 
 import (
+	"errors"
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
@@ -16,7 +19,7 @@ func TestDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := regexp.MustCompile(`(?m)^//\t(GET|POST|PUT|PATCH|-|[A-Z]+[0-9]+,?|[a-z]+_client) .*$`).FindAllString(string(text), -1)
+	rows := regexp.MustCompile(`(?m)^//\t(GET|POST|PUT|PATCH|-|[A-Z]+[0-9]+,?|[a-z]+_client|another|not|no) .*$`).FindAllString(string(text), -1)
 	told := func(word string) bool {
 		whole := regexp.MustCompile(`(^|[\s,])` + regexp.QuoteMeta(word) + `($|[\s,])`)
 		for _, row := range rows {
@@ -40,6 +43,67 @@ func TestDocumentation(t *testing.T) {
 	} {
 		if !told(code) {
 			t.Errorf("the error %s is in no table", code)
+		}
+	}
+}
+
+// TestErrorTable holds the table of errors against the client: of each row with a status,
+// the kind and the outcome.
+func TestErrorTable(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]error{}
+	for i, name := range []string{
+		"ErrThrottled", "ErrUnavailable", "ErrMalformedAnswer", "ErrCredentialsRejected", "ErrInvalidRequest", "ErrNotFound",
+		"ErrKeyAlreadyDownloaded", "ErrPaymentNotReady", "ErrPaymentRequired", "ErrInsufficientFunds", "ErrTooLateToPay", "ErrPaymentLimit",
+	} {
+		named[name] = kinds[i]
+	}
+	held := 0
+	row := regexp.MustCompile(`(?m)^//\t(\S.*?)  +([0-9][0-9x, ]*?)  +(Err\w+) +(not done|done|unknown)(\*?) `)
+	for _, match := range row.FindAllStringSubmatch(string(text), -1) {
+		codes, statuses, kind, outcome, starred := match[1], match[2], named[match[3]], match[4], match[5] != ""
+		for _, code := range strings.Split(codes, ", ") {
+			for _, status := range strings.Split(strings.ReplaceAll(statuses, "xx", "09"), ", ") {
+				number, err := strconv.Atoi(status)
+				if err != nil {
+					t.Fatal(err)
+				}
+				held++
+				assertRow(t, code, number, kind, outcome, starred)
+			}
+		}
+	}
+	if held < 25 {
+		t.Errorf("%d cases, want those of every row", held)
+	}
+}
+
+// assertRow checks one status of one row.
+func assertRow(t *testing.T, code string, status int, kind error, outcome string, starred bool) {
+	t.Helper()
+	said := body(code)
+	switch code {
+	case "-":
+		said = `{"status":"ERROR","message":"no"}`
+	case "not G2A's":
+		said = "<html>"
+	case "not understood":
+		said = "?"
+	}
+	for _, of := range []call{details, create, pay, key} {
+		want := outcome
+		switch {
+		case code == "not understood" && of.name == key.name:
+			continue // it is kept
+		case of.name == pay.name && starred, code == "ORD004" && of.name != pay.name && of.name != key.name:
+			want = g2a.OutcomeUnknown.String()
+		}
+		err := of.make(t.Context(), newClient(&script{replies: []reply{answer(status, said, "Retry-After: 60")}}))
+		if !errors.Is(err, kind) || g2a.OutcomeOf(err).String() != want {
+			t.Errorf("%s, %d %s: error is %v, %v; want %v, %s", of.name, status, code, err, g2a.OutcomeOf(err), kind, want)
 		}
 	}
 }

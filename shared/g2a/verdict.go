@@ -116,7 +116,7 @@ func (e *Error) classify(a *answer, r request, now time.Time) {
 		}
 		return
 	}
-	e.Kind, e.Outcome = judge(a.status, v.code, r.effect)
+	e.Outcome, e.Kind = judge(a.status, v.code, r.effect)
 	e.Code, e.Message = printable(v.code, 40, r.secrets), printable(v.message, 200, r.secrets)
 	if _, known := kinds[v.code]; r.effect == reveals {
 		if e.Message = ""; !known {
@@ -125,34 +125,34 @@ func (e *Error) classify(a *answer, r request, now time.Time) {
 	}
 }
 
-// judge returns the kind of an error that is G2A's, and what became of the call.
-func judge(status int, code string, does effect) (kind error, outcome Outcome) {
+// judge returns what became of a call that G2A has refused, and the error's kind.
+func judge(status int, code string, does effect) (outcome Outcome, kind error) {
 	kind, known := kinds[code]
 	switch {
 	case status >= 500:
-		return ErrUnavailable, OutcomeUnknown // a refusal's code is not believed here
+		return OutcomeUnknown, ErrUnavailable // a refusal's code is not believed here
 	case !known && code != "":
-		return ErrInvalidRequest, OutcomeUnknown
+		return OutcomeUnknown, ErrInvalidRequest
 	case !known:
 		kind = kindOf(status)
 	}
 	switch kind {
 	case ErrThrottled, ErrCredentialsRejected, ErrNotFound, ErrInsufficientFunds, ErrTooLateToPay, ErrPaymentLimit:
-		return kind, NotDone
+		return NotDone, kind
 	case ErrInvalidRequest:
 		if known {
-			return kind, NotDone
+			return NotDone, kind
 		}
 	case ErrPaymentRequired, ErrPaymentNotReady:
 		if does != charges { // to a payment they may say that it is in progress
-			return kind, NotDone
+			return NotDone, kind
 		}
 	case ErrKeyAlreadyDownloaded:
 		if does == charges || does == reveals { // the order was paid, and the key given out
-			return kind, Done
+			return Done, kind
 		}
 	}
-	return kind, OutcomeUnknown
+	return OutcomeUnknown, kind
 }
 
 // kindOf returns the kind of a refusal without a code.
