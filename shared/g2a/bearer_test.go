@@ -46,7 +46,8 @@ func TestRejectedToken(t *testing.T) {
 	}{
 		{"good", []string{"t1"}, nil, "t1", "", nil},
 		{"rejected", []string{"t1", "t2"}, []reply{rejected}, "t1 t2", "t1", nil},
-		{"rejected without a body", []string{"t1", "t2"}, []reply{answer(401, "")}, "t1 t2", "t1", nil},
+		{"rejected without a code", []string{"t1", "t2"}, []reply{answer(401, `{"status":"ERROR","message":"no"}`)}, "t1 t2", "t1", nil},
+		{"rejected in the Import API's form", []string{"t1", "t2"}, []reply{answer(401, `{"errors":[{"code":"AUTH02","message":"no"}]}`)}, "t1 t2", "t1", nil},
 		{"AUTH03", []string{"t1", "t2"}, []reply{answer(401, body("AUTH03"))}, "t1 t2", "t1", nil},
 		{"AUTH04", []string{"t1", "t2"}, []reply{answer(401, body("AUTH04"))}, "t1 t2", "t1", nil},
 		{"the next one rejected too", []string{"t1", "t2", "t3"}, []reply{rejected, rejected}, "t1 t2", "t1", g2a.ErrCredentialsRejected},
@@ -54,7 +55,7 @@ func TestRejectedToken(t *testing.T) {
 		{"the next one cannot be had", []string{"t1", ""}, []reply{rejected}, "t1", "t1", g2a.ErrUnavailable},
 		{"none can be had", []string{""}, nil, "", "", g2a.ErrUnavailable},
 		{"a request without a header is no fault of the token", []string{"t1", "t2"}, []reply{answer(403, body("AUTH01"))}, "t1", "", g2a.ErrCredentialsRejected},
-		{"another refusal", []string{"t1", "t2"}, []reply{answer(404, "")}, "t1", "", g2a.ErrNotFound},
+		{"another refusal", []string{"t1", "t2"}, []reply{answer(404, body("ORD02"))}, "t1", "", g2a.ErrNotFound},
 		{"an outcome that is not known", []string{"t1", "t2"}, []reply{hang}, "t1", "", g2a.ErrUnavailable},
 	}
 	for _, test := range tests {
@@ -89,7 +90,7 @@ func TestRejectedToken(t *testing.T) {
 
 // TestTokenIsNotTold: G2A's words may repeat the token, or a key.
 func TestTokenIsNotTold(t *testing.T) {
-	echo := answer(400, `{"message":"`+testAccess+` and AAAA-BBBB-CCCC","code":"`+testAccess+`"}`)
+	echo := answer(400, `{"status":"ERROR","message":"`+testAccess+` and AAAA-BBBB-CCCC","code":"`+testAccess+`"}`)
 	err := addInventory.make(t.Context(), newClient(&script{replies: []reply{echo}}))
 	if err == nil || strings.Contains(err.Error(), testAccess) || strings.Contains(err.Error(), "AAAA") || !strings.Contains(err.Error(), "[redacted] and [redacted]") {
 		t.Errorf("error is %v", err)

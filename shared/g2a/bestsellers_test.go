@@ -61,7 +61,7 @@ func TestBestsellersMalformed(t *testing.T) {
 		{"price negative", changed("4.9", "-4.9"), "field data[1].minPrice is negative"},
 		{"price a text", changed("4.9", `"hunter2"`), "field data[1].minPrice is not a number"},
 		{"sold negative", changed("12", "-12"), "field data[1].sold is negative"},
-		{"sold a text", changed("12", `"hunter2"`), "field data[1].sold is of the wrong type"},
+		{"sold a text", changed("12", `"hunter2"`), "field data[1].sold has the wrong type"},
 		{"category a list", changed("189", "[]"), "field data[1].categories[0].id is neither"},
 		{"meta without a total", `{"data":[],"meta":{"currentPage":1,"lastPage":1,"perPage":10}}`, "field meta.total is missing"},
 	}

@@ -43,9 +43,9 @@ func TestJobMalformed(t *testing.T) {
 		{"no id", `{"status":"pending"}`, "field jobId is missing"},
 		{"no status", `{"jobId":"j1"}`, "field status is missing"},
 		{"status unknown", `{"jobId":"j1","status":"hunter2"}`, "field status is none of pending, processing, completed, failed, cancelled"},
-		{"status a number", `{"jobId":"j1","status":1}`, "field status is of the wrong type"},
+		{"status a number", `{"jobId":"j1","status":1}`, "field status has the wrong type"},
 		{"resource an object", `{"jobId":"j1","status":"pending","resourceId":{}}`, "field resourceId is neither"},
-		{"code a number", `{"jobId":"j1","status":"failed","code":17}`, "field code is of the wrong type"},
+		{"code a number", `{"jobId":"j1","status":"failed","code":17}`, "field code has the wrong type"},
 		{"a list", `[]`, "not the JSON expected"},
 	}
 	for _, test := range tests {
@@ -85,7 +85,7 @@ func TestWaitJob(t *testing.T) {
 		{"no wait that leaves no time to look", []reply{processing}, 700 * time.Millisecond, 1, 0, 0, g2a.JobProcessing, context.DeadlineExceeded},
 		{"never", []reply{pending}, 0, 0, 9*time.Minute + 49*time.Second, 10 * time.Minute, g2a.JobPending, context.DeadlineExceeded},
 		{"G2A is away for good", []reply{answer(503, "")}, time.Minute, 0, 49 * time.Second, time.Minute, g2a.JobPending, context.DeadlineExceeded},
-		{"not found", []reply{answer(404, "")}, 0, 1, 0, 0, g2a.JobPending, g2a.ErrNotFound},
+		{"not found", []reply{answer(404, `{"status":"ERROR","message":"no such job"}`)}, 0, 1, 0, 0, g2a.JobPending, g2a.ErrNotFound},
 		{"malformed", []reply{answer(200, "{}")}, 0, 1, 0, 0, g2a.JobPending, g2a.ErrMalformedAnswer},
 		{"failed", []reply{pending, failed}, 0, 2, 250 * time.Millisecond, 500 * time.Millisecond, g2a.JobFailed, nil},
 		{"cancelled", []reply{answer(200, `{"jobId":"j1","status":"cancelled"}`)}, 0, 1, 0, 0, g2a.JobCancelled, nil},

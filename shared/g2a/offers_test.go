@@ -81,11 +81,11 @@ func TestOfferMalformed(t *testing.T) {
 		{"type unknown", replaced(`"game"`, `"hunter2"`), "field offerType is none of dropshipping, promo, steamgift, game, preorder"},
 		{"visibility unknown", replaced(`"all"`, `"hunter2"`), "field visibility is none of"},
 		{"status unknown", replaced(`"active",`, `"hunter2",`), "field status is none of active, inactive"},
-		{"status a number", replaced(`"active",`, `17,`), "field status is of the wrong type"},
-		{"active a text", replaced("true", `"true"`), "field active is of the wrong type"},
+		{"status a number", replaced(`"active",`, `17,`), "field status has the wrong type"},
+		{"active a text", replaced("true", `"true"`), "field active has the wrong type"},
 		{"inventory without a size", `{` + offerFields + `,"inventory":{}}`, "field inventory.size is missing"},
 		{"inventory negative", `{` + offerFields + `,"inventory":{"size":-1}}`, "field inventory.size is negative"},
-		{"inventory a number", `{` + offerFields + `,"inventory":7}`, "field inventory is of the wrong type"},
+		{"inventory a number", `{` + offerFields + `,"inventory":7}`, "field inventory has the wrong type"},
 		{"variant a list", `{` + offerFields + `,"variant":[]}`, "field variant is not a JSON object"},
 		{"null", `null`, "field id is missing"},
 		{"a list", `[]`, "not the JSON expected"},
@@ -165,7 +165,7 @@ func TestOfferAnswersMalformed(t *testing.T) {
 	}{
 		{"no job", createOffer, `{}`, "field jobId is missing"},
 		{"an empty job", createOffer, `{"jobId":""}`, "field jobId is empty"},
-		{"a job that is an object", createOffer, `{"jobId":{"id":"hunter2"}}`, "field jobId is neither a text nor"},
+		{"a job that is an object", createOffer, `{"jobId":{"id":"hunter2"}}`, "field jobId is neither a string nor"},
 		{"no collection", addInventory, `{}`, "field collectionUuid is missing"},
 		{"a collection that is null", addInventory, `{"collectionUuid":null}`, "field collectionUuid is missing"},
 		{"a changed offer without a price", changeOffer, without(t, "price"), "field price is missing"},
@@ -263,9 +263,9 @@ func TestUnsent(t *testing.T) {
 		{"order: no currency", order("7", g2a.Money{}), "POST /order", "field currency is not three"},
 		{"order: negative", order("7", euros("-1")), "POST /order", "field max_price is negative"},
 		{"pay: no id", func(c *g2a.Client) error { _, err := c.PayOrder(ctx, ""); return err }, "PUT /order/pay/{id}", "field id is missing"},
-		{"pay: another path", func(c *g2a.Client) error { _, err := c.PayOrder(ctx, ".."); return err }, "PUT /order/pay/{id}", "field id is none"},
+		{"pay: another path", func(c *g2a.Client) error { _, err := c.PayOrder(ctx, ".."); return err }, "PUT /order/pay/{id}", "field id is not a valid id"},
 		{"details: no id", func(c *g2a.Client) error { _, err := c.OrderDetails(ctx, ""); return err }, "GET /order/details/{id}", "field id is missing"},
-		{"key: no id", func(c *g2a.Client) error { _, err := c.OrderKey(ctx, "."); return err }, "GET /order/key/{id}", "field id is none"},
+		{"key: no id", func(c *g2a.Client) error { _, err := c.OrderKey(ctx, "."); return err }, "GET /order/key/{id}", "field id is not a valid id"},
 		{"offer: type", newWith(func(o *g2a.NewOffer) { o.Type = "gift" }), "POST /offers", "field offerType is none of"},
 		{"offer: no type", newWith(func(o *g2a.NewOffer) { o.Type = "" }), "POST /offers", "field offerType is missing"},
 		{"offer: no product", newWith(func(o *g2a.NewOffer) { o.ProductID = "" }), "POST /offers", "field productId is missing"},
@@ -314,8 +314,8 @@ func TestUnsent(t *testing.T) {
 			err := test.make(newClient(g2aServer))
 			var e *g2a.Error
 			var field *g2a.FieldError
-			if !errors.As(err, &e) || e.Kind != g2a.ErrInvalidRequest || e.Method+" "+e.Route != test.route || e.CorrelationID == "" || e.Status != 0 {
-				t.Fatalf("error is %#v, want ErrInvalidRequest of %s", err, test.route)
+			if !errors.As(err, &e) || e.Kind != g2a.ErrInvalidRequest || e.Method+" "+e.Route != test.route || e.CorrelationID == "" || e.Status != 0 || g2a.OutcomeOf(err) != g2a.NotDone {
+				t.Fatalf("error is %#v, want ErrInvalidRequest of %s, not done", err, test.route)
 			}
 			if !errors.As(err, &field) || !strings.HasPrefix(field.Error(), test.fault) {
 				t.Errorf("error is %v, want %s", err, test.fault)

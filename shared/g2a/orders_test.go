@@ -31,12 +31,12 @@ func TestOrderRequests(t *testing.T) {
 			lines := strings.Split(head, "\r\n")
 			length, contentType := "", ""
 			for _, line := range lines {
-				switch name, value, _ := strings.Cut(line, ": "); name {
-				case "Content-Length":
-					length = value
-				case "Content-Type":
+				switch name, value, _ := strings.Cut(line, ": "); strings.ToLower(name) {
+				case "content-length":
+					length += value
+				case "content-type":
 					contentType = value
-				case "Transfer-Encoding":
+				case "transfer-encoding":
 					t.Errorf("transfer encoding is %s", value)
 				}
 			}
@@ -76,31 +76,42 @@ func TestOrderIDIsEscaped(t *testing.T) {
 	}
 }
 
+// TestCreateOrder: an order that exists must not be lost, or another one is made.
 func TestCreateOrder(t *testing.T) {
 	tests := []struct {
 		name  string
 		body  string
 		id    string // "" is malformed
-		price string
+		price string // "" is the zero Money
 		fault string
 	}{
 		{"documented", `{"order_id":"80201019921771","price":4.99,"currency":"EUR"}`, "80201019921771", "4.99 EUR", ""},
 		{"id as a number", `{"order_id":80201019921771,"price":4.9,"currency":"USD"}`, "80201019921771", "4.90 USD", ""},
 		{"id no float holds", `{"order_id":12345678901234567890,"price":0,"currency":"EUR"}`, "12345678901234567890", "0.00 EUR", ""},
 		{"price no float holds", `{"order_id":"1","price":999999999999.999999,"currency":"EUR"}`, "1", "999999999999.999999 EUR", ""},
+		{"price a string", `{"order_id":"1","price":"4.99","currency":"EUR"}`, "1", "4.99 EUR", ""},
+		{"price with the noise of a float", `{"order_id":"1","price":4.9900000000000002,"currency":"EUR"}`, "1", "4.99 EUR", ""},
+		{"price with the noise of a float below", `{"order_id":"1","price":4.98999999999999,"currency":"EUR"}`, "1", "4.99 EUR", ""},
+		{"half of the last place, to the even one below", `{"order_id":"1","price":0.1234565,"currency":"EUR"}`, "1", "0.123456 EUR", ""},
+		{"half of the last place, to the even one above", `{"order_id":"1","price":0.1234575,"currency":"EUR"}`, "1", "0.123458 EUR", ""},
+		{"currency in small letters", `{"order_id":"1","price":1,"currency":"eur"}`, "1", "1.00 EUR", ""},
+		{"after a BOM", "\xef\xbb\xbf" + `{"order_id":"1","price":1,"currency":"EUR"}`, "1", "1.00 EUR", ""},
+		{"no price", `{"order_id":"1","currency":"EUR"}`, "1", "", ""},
+		{"price null", `{"order_id":"1","price":null,"currency":"EUR"}`, "1", "", ""},
+		{"price an object", `{"order_id":"1","price":{"amount":4.99},"currency":"EUR"}`, "1", "", ""},
+		{"price negative", `{"order_id":"1","price":-4.99,"currency":"EUR"}`, "1", "", ""},
+		{"price with an exponent", `{"order_id":"1","price":1e2,"currency":"EUR"}`, "1", "", ""},
+		{"price too long", `{"order_id":"1","price":1000000000000,"currency":"EUR"}`, "1", "", ""},
+		{"price too long once it is rounded", `{"order_id":"1","price":999999999999.9999999,"currency":"EUR"}`, "1", "", ""},
+		{"no currency", `{"order_id":"1","price":1}`, "1", "", ""},
+		{"currency of four letters", `{"order_id":"1","price":1,"currency":"EURO"}`, "1", "", ""},
+		{"currency a number", `{"order_id":"1","price":1,"currency":978}`, "1", "", ""},
 		{"no id", `{"price":1,"currency":"EUR"}`, "", "", "field order_id is missing"},
 		{"empty id", `{"order_id":"","price":1,"currency":"EUR"}`, "", "", "field order_id is empty"},
 		{"id with a fraction", `{"order_id":1.5,"price":1,"currency":"EUR"}`, "", "", "field order_id is neither"},
 		{"id a list", `{"order_id":["hunter2"],"price":1,"currency":"EUR"}`, "", "", "field order_id is neither"},
-		{"no price", `{"order_id":"1","currency":"EUR"}`, "", "", "field price is missing"},
-		{"price null", `{"order_id":"1","price":null,"currency":"EUR"}`, "", "", "field price is missing"},
-		{"price a text", `{"order_id":"1","price":"4.99","currency":"EUR"}`, "", "", "field price is not a number"},
-		{"price negative", `{"order_id":"1","price":-4.99,"currency":"EUR"}`, "", "", "field price is negative"},
-		{"price with an exponent", `{"order_id":"1","price":1e2,"currency":"EUR"}`, "", "", "field price is not a number"},
-		{"price with the noise of a float", `{"order_id":"1","price":4.98999999999,"currency":"EUR"}`, "", "", "field price is not a number"},
-		{"no currency", `{"order_id":"1","price":1}`, "", "", "field currency is not"},
-		{"currency in small letters", `{"order_id":"1","price":1,"currency":"eur"}`, "", "", "field currency is not"},
 		{"a list", `[]`, "", "", "not the JSON expected"},
+		{"null", `null`, "", "", "field order_id is missing"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -112,16 +123,27 @@ func TestCreateOrder(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || order.ID != test.id || order.Price.String() != test.price || order.Status != "" {
+			if err != nil || order.ID != test.id || priceText(order.Price) != test.price || order.Status != "" {
 				t.Errorf("order is %+v, error %v; want %s for %s", order, err, test.id, test.price)
 			}
 		})
 	}
 }
 
+// priceText is "" for the zero Money.
+func priceText(m g2a.Money) string {
+	if m.IsZero() {
+		return ""
+	}
+	return m.String()
+}
+
 func assertMalformed(t *testing.T, err error, fault string) {
 	t.Helper()
 	var e *g2a.Error
+	if g2a.OutcomeOf(err) != g2a.OutcomeUnknown {
+		t.Errorf("outcome is %v, want it unknown", g2a.OutcomeOf(err))
+	}
 	if !errors.As(err, &e) || e.Kind != g2a.ErrMalformedAnswer || e.CorrelationID == "" || e.Cause == nil || !strings.HasPrefix(e.Cause.Error(), fault) {
 		t.Errorf("error is %v, want a malformed answer, with its correlation id, because %s", err, fault)
 	}
@@ -141,8 +163,13 @@ func TestPayOrder(t *testing.T) {
 		{"transaction as a number", `{"status":true,"transaction_id":17}`, "17", ""},
 		{"not true", `{"status":false,"transaction_id":"tx-1"}`, "", "field status is not true"},
 		{"no status", `{"transaction_id":"tx-1"}`, "", "field status is not true"},
-		{"status a text", `{"status":"true","transaction_id":"tx-1"}`, "", "field status is of the wrong type"},
-		{"no transaction", `{"status":true}`, "", "field transaction_id is missing"},
+		{"status a string", `{"status":"true","transaction_id":"tx-1"}`, "", "field status is not true"},
+		{"status an integer", `{"status":1,"transaction_id":"tx-1"}`, "", "field status is not true"},
+		{"status with its name in capitals", `{"STATUS":true,"transaction_id":"tx-1"}`, "", "field status is not true"},
+		{"no transaction", `{"status":true}`, "", ""},
+		{"transaction null", `{"status":true,"transaction_id":null}`, "", ""},
+		{"transaction an object", `{"status":true,"transaction_id":{"id":"tx-1"}}`, "", ""},
+		{"transaction with a fraction", `{"status":true,"transaction_id":1.5}`, "", ""},
 		{"empty", ``, "", "not the JSON expected"},
 	}
 	for _, test := range tests {
@@ -161,17 +188,35 @@ func TestPayOrder(t *testing.T) {
 }
 
 func TestOrderDetails(t *testing.T) {
+	of := func(status string) string { return `{"status":` + status + `,"price":4.99,"currency":"EUR"}` }
 	tests := []struct {
 		name  string
 		body  string
 		want  g2a.OrderStatus
+		price string
 		fault string
 	}{
-		{"pending", `{"status":"pending","price":4.99,"currency":"EUR"}`, g2a.OrderPending, ""},
-		{"complete", `{"status":"complete","price":4.99,"currency":"EUR"}`, g2a.OrderComplete, ""},
-		{"a webhook's status", `{"status":"completed","price":4.99,"currency":"EUR"}`, "", "field status is neither"},
-		{"no status", `{"price":4.99,"currency":"EUR"}`, "", "field status is neither"},
-		{"no price", `{"status":"complete","currency":"EUR"}`, "", "field price is missing"},
+		{"pending", of(`"pending"`), g2a.OrderPending, "4.99 EUR", ""},
+		{"complete", of(`"complete"`), g2a.OrderComplete, "4.99 EUR", ""},
+		{"complete in capitals", of(`"Complete"`), g2a.OrderComplete, "4.99 EUR", ""},
+		{"a webhook's word for it", of(`"completed"`), g2a.OrderComplete, "4.99 EUR", ""},
+		{"space around it", of(`" COMPLETED\n"`), g2a.OrderComplete, "4.99 EUR", ""},
+		{"an unknown word", of(`"Processing"`), "processing", "4.99 EUR", ""},
+		{"two words", of(`"On Hold"`), "on hold", "4.99 EUR", ""},
+		{"a word with what cannot be printed", of(`"on\u0000hold\u001b"`), "on hold", "4.99 EUR", ""},
+		{"a long word", of(`"` + strings.Repeat("É", 41) + `"`), g2a.OrderStatus(strings.Repeat("é", 40)), "4.99 EUR", ""},
+		{"space at the cut", of(`"` + strings.Repeat("x", 39) + ` y"`), g2a.OrderStatus(strings.Repeat("x", 39)), "4.99 EUR", ""},
+		{"price in a string, currency in small letters", `{"status":"complete","price":"4.99","currency":"eur"}`, g2a.OrderComplete, "4.99 EUR", ""},
+		{"no price", `{"status":"complete","currency":"EUR"}`, g2a.OrderComplete, "", ""},
+		{"price null", `{"status":"complete","price":null,"currency":null}`, g2a.OrderComplete, "", ""},
+		{"price a list", `{"status":"complete","price":[],"currency":"EUR"}`, g2a.OrderComplete, "", ""},
+		{"no status", `{"price":4.99,"currency":"EUR"}`, "", "", "field status is missing"},
+		{"status null", of(`null`), "", "", "field status is missing"},
+		{"status empty", of(`""`), "", "", "field status is not a string with a word in it"},
+		{"status blank", of(`" \u0000 "`), "", "", "field status is not a string with a word in it"},
+		{"status a number", of(`7`), "", "", "field status is not a string with a word in it"},
+		{"status true", of(`true`), "", "", "field status is not a string with a word in it"},
+		{"a list", `[]`, "", "", "not the JSON expected"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -180,69 +225,27 @@ func TestOrderDetails(t *testing.T) {
 				assertMalformed(t, err, test.fault)
 				return
 			}
-			if err != nil || order.ID != "42" || order.Status != test.want || order.Price.String() != "4.99 EUR" {
-				t.Errorf("order is %+v, error %v", order, err)
+			if err != nil || order.ID != "42" || order.Status != test.want || priceText(order.Price) != test.price {
+				t.Errorf("order is %+v, error %v; want it %q for %q", order, err, test.want, test.price)
 			}
 		})
 	}
 }
 
-// TestOrderKey: the key is given out once, so nothing beside it may cost it.
-func TestOrderKey(t *testing.T) {
-	tests := []struct {
-		name   string
-		reply  reply
-		want   string
-		isFile bool
-		fault  string
+// TestOrderDetailsRefused: G2A's refusals of the details keep their kinds.
+func TestOrderDetailsRefused(t *testing.T) {
+	tests := map[string]struct {
+		status int
+		kind   error
 	}{
-		{"documented", answer(200, `{"key":"AAAA-BBBB"}`), "AAAA-BBBB", false, ""},
-		{"a file", answer(200, `{"key":"SGVsbG8=","isFile":true}`), "SGVsbG8=", true, ""},
-		{"not a file", answer(200, `{"key":"AAAA-BBBB","isFile":false}`), "AAAA-BBBB", false, ""},
-		{"flag null", answer(200, `{"key":"AAAA-BBBB","isFile":null}`), "AAAA-BBBB", false, ""},
-		{"flag not as documented", answer(200, `{"key":"AAAA-BBBB","isFile":"no"}`), "AAAA-BBBB", false, ""},
-		{"key a number", answer(200, `{"key":1234567890123456789}`), "1234567890123456789", false, ""},
-		{"key with quotes and lines", answer(200, `{"key":"a\"b\r\nc"}`), "a\"b\r\nc", false, ""},
-		{"extra fields", answer(200, `{"key":"AAAA-BBBB","note":{"a":[1e999]}}`), "AAAA-BBBB", false, ""},
-		{"another status of success", answer(201, `{"key":"AAAA-BBBB"}`), "AAAA-BBBB", false, ""},
-		{"no key", answer(200, `{}`), "", false, "field key is missing"},
-		{"empty key", answer(200, `{"key":""}`), "", false, "field key is empty"},
-		{"key an object", answer(200, `{"key":{"a":"hunter2"}}`), "", false, "field key is neither"},
-		{"not JSON", answer(200, `hunter2`), "", false, "not the JSON expected"},
+		"ORD02": {404, g2a.ErrNotFound}, "ORD03": {403, g2a.ErrPaymentNotReady}, "ORD05": {402, g2a.ErrPaymentRequired},
+		"ORD112": {403, g2a.ErrInsufficientFunds}, "ORD121": {403, g2a.ErrPaymentLimit}, "ORD004": {400, g2a.ErrKeyAlreadyDownloaded},
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			got, err := newClient(&script{replies: []reply{test.reply}}).OrderKey(t.Context(), "42")
-			if test.fault != "" {
-				assertMalformed(t, err, test.fault)
-			} else if err != nil {
-				t.Error(err)
-			}
-			if got.Value.Reveal() != test.want || got.IsFile != test.isFile {
-				t.Errorf("key is %q, file %v; want %q, %v", got.Value.Reveal(), got.IsFile, test.want, test.isFile)
-			}
-		})
-	}
-}
-
-// TestOrderKeyIsNotInErrors: an answer that is not of success may yet hold one.
-func TestOrderKeyIsNotInErrors(t *testing.T) {
-	tests := []struct {
-		name  string
-		reply reply
-	}{
-		{"5xx with the answer", answer(500, `{"key":"hunter2"}`)},
-		{"5xx with the answer cut short", cutShort(500, `{"key":"hunter2`)},
-		{"success cut short", cutShort(200, `{"key":"hunter2`)},
-		{"5xx with a text", answer(500, `hunter2`)},
-		{"a redirect", answer(302, `{"key":"hunter2"}`, "Location: https://g2a.test/hunter2")},
-		{"reset", reset},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := newClient(&script{replies: []reply{test.reply}}).OrderKey(t.Context(), "42")
-			if err == nil || strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("error is %v, want one without the key", err)
+	for code, test := range tests {
+		t.Run(code, func(t *testing.T) {
+			err := details.make(t.Context(), newClient(&script{replies: []reply{answer(test.status, body(code))}}))
+			if !errors.Is(err, test.kind) {
+				t.Errorf("error is %v, want %v", err, test.kind)
 			}
 		})
 	}

@@ -59,7 +59,7 @@ func TestSimulatePriceMalformed(t *testing.T) {
 		{"no business price", changed(`"businessFinalPrice"`, `"b"`), "field businessFinalPrice is missing"},
 		{"no business income", changed(`"businessIncome"`, `"b"`), "field businessIncome is missing"},
 		{"income null", changed(`{"ALL":4.45}`, `null`), "field income is missing"},
-		{"income a number", changed(`{"ALL":4.45}`, `4.45`), "field income is of the wrong type"},
+		{"income a number", changed(`{"ALL":4.45}`, `4.45`), "field income has the wrong type"},
 		{"negative", changed("4.45", "-4.45"), "field income.ALL is negative"},
 		{"null", changed("4.45", "null"), "field income.ALL is missing"},
 		{"a text", changed("5.94", `"hunter2"`), "field finalePrice.DE is not a number"},

@@ -1,8 +1,10 @@
 package g2a_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -70,39 +72,21 @@ func TestProducts(t *testing.T) {
 	}
 }
 
+// TestProductsMalformed: a page is a fault only where it cannot be walked over.
 func TestProductsMalformed(t *testing.T) {
-	doc := func(fields string) string { return `{"total":1,"page":1,"docs":[` + fields + `]}` }
 	tests := []struct{ name, body, fault string }{
-		{"no total", `{"page":1,"docs":[]}`, "field total, page or docs is missing"},
-		{"no page", `{"total":1,"docs":[]}`, "field total, page or docs is missing"},
-		{"no docs", `{"total":1,"page":1}`, "field total, page or docs is missing"},
-		{"docs null", `{"total":1,"page":1,"docs":null}`, "field total, page or docs is missing"},
-		{"docs an object", `{"total":1,"page":1,"docs":{}}`, "field docs is of the wrong type"},
+		{"no total", `{"page":1,"docs":[]}`, "field total is missing"},
+		{"no page", `{"total":1,"docs":[]}`, "field page is missing"},
+		{"no docs", `{"total":1,"page":1}`, "field docs is missing"},
+		{"docs null", `{"total":1,"page":1,"docs":null}`, "field docs is missing"},
+		{"docs an object", `{"total":1,"page":1,"docs":{}}`, "field docs is not a list"},
+		{"docs a string", `{"total":1,"page":1,"docs":"hunter2"}`, "field docs is not a list"},
 		{"total negative", `{"total":-1,"page":1,"docs":[]}`, "field total is negative"},
+		{"total a word", `{"total":"hunter2","page":1,"docs":[]}`, "field total is not an integer"},
 		{"page zero", `{"total":1,"page":0,"docs":[]}`, "field page is less than 1"},
-		{"second product a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1},"hunter2"`), "field docs[1] is of the wrong type"},
-		{"name a number, in the second product", doc(`{"id":"1","name":"A","qty":1,"minPrice":1},{"name":17}`), "field docs[1].name is of the wrong type"},
-		{"total a text", `{"total":"1","page":1,"docs":[]}`, "field total is of the wrong type"},
-		{"no id", doc(`{"name":"A","qty":1,"minPrice":1}`), "field docs[0].id is missing"},
-		{"id empty", doc(`{"id":"","name":"A","qty":1,"minPrice":1}`), "field docs[0].id is missing"},
-		{"second product", doc(`{"id":"1","name":"A","qty":1,"minPrice":1},{"id":"2","name":"B","minPrice":1}`), "field docs[1].qty is missing"},
-		{"product null", doc(`null`), "field docs[0].id is missing"},
-		{"no name", doc(`{"id":"1","qty":1,"minPrice":1}`), "field docs[0].name is missing"},
-		{"quantity negative", doc(`{"id":"1","name":"A","qty":-1,"minPrice":1}`), "field docs[0].qty is negative"},
-		{"quantity with a fraction", doc(`{"id":"1","name":"A","qty":1.5,"minPrice":1}`), "field docs[0].qty is of the wrong type"},
-		{"no price", doc(`{"id":"1","name":"A","qty":1}`), "field docs[0].minPrice is missing"},
-		{"price negative", doc(`{"id":"1","name":"A","qty":1,"minPrice":-1}`), "field docs[0].minPrice is negative"},
-		{"price a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":"hunter2"}`), "field docs[0].minPrice is not a number"},
-		{"retail price a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"retail_min_price":"x"}`), "field docs[0].retail_min_price is not a number"},
-		{"lower limit a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"priceLimit":{"min":"x"}}`), "field docs[0].priceLimit.min is not a number"},
-		{"upper limit negative", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"priceLimit":{"min":1,"max":-1}}`), "field docs[0].priceLimit.max is negative"},
-		{"base price negative", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"retailMinBasePrice":-1}`), "field docs[0].retailMinBasePrice is negative"},
-		{"image a number", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"images":[1]}`), "field docs[0].images is of the wrong type"},
-		{"video a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"videos":[{},"hunter2"]}`), "field docs[0].videos[1] is of the wrong type"},
-		{"requirements a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"requirements":"hunter2"}`), "field docs[0].requirements is of the wrong type"},
-		{"memory a number", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"requirements":{"minimal":{"reqmemory":8}}}`), "field docs[0].requirements.minimal.reqmemory is of the wrong type"},
-		{"restriction a text", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"restrictions":{"pegi_sex":"hunter2"}}`), "field docs[0].restrictions"},
-		{"category id a list", doc(`{"id":"1","name":"A","qty":1,"minPrice":1,"categories":[{"id":1},{"id":[]}]}`), "field docs[0].categories[1].id is neither"},
+		{"page with a fraction", `{"total":1,"page":1.5,"docs":[]}`, "field page is not an integer"},
+		{"a list", `[]`, "not the JSON expected"},
+		{"null", `null`, "field total is missing"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -111,6 +95,214 @@ func TestProductsMalformed(t *testing.T) {
 			if page.Products != nil || page.Total != 0 {
 				t.Errorf("a page beside the error: %+v", page)
 			}
+		})
+	}
+}
+
+// productPage is a page of these products.
+func productPage(docs ...string) string {
+	return fmt.Sprintf(`{"total":%d,"page":1,"docs":[%s]}`, len(docs), strings.Join(docs, ","))
+}
+
+// TestLenientProducts: what another writer of JSON makes of a product is no fault of it.
+func TestLenientProducts(t *testing.T) {
+	tests := []struct {
+		name   string
+		fields string // besides id, qty and minPrice, or in their place
+		want   string
+	}{
+		{"as documented", ``, `id 7, 3 at 4.99 EUR`},
+		{"an id that is an integer", `"id":10000000000001`, `id 10000000000001, 3 at 4.99 EUR`},
+		{"a quantity with a point", `"qty":12.0`, `id 7, 12 at 4.99 EUR`},
+		{"a quantity in a string", `"qty":"12"`, `id 7, 12 at 4.99 EUR`},
+		{"a price in a string", `"minPrice":"4.90"`, `id 7, 3 at 4.90 EUR`},
+		{"a price with the noise of a float", `"minPrice":4.9900000000000002`, `id 7, 3 at 4.99 EUR`},
+		{"a price with the noise of a float in a string", `"minPrice":"4.98999999999999999"`, `id 7, 3 at 4.99 EUR`},
+		{"sold out, without a price", `"qty":0,"minPrice":null`, `id 7, 0 at none`},
+		{"sold out, with an empty price", `"qty":"0","minPrice":""`, `id 7, 0 at none`},
+		{"sold out, with a price", `"qty":0`, `id 7, 0 at 4.99 EUR`},
+		{"available, 1", `"availableToBuy":1`, `id 7, 3 at 4.99 EUR, available`},
+		{"available, in a string", `"availableToBuy":"true"`, `id 7, 3 at 4.99 EUR, available`},
+		{"available, 1 in a string", `"availableToBuy":"1"`, `id 7, 3 at 4.99 EUR, available`},
+		{"not available, 0", `"availableToBuy":0`, `id 7, 3 at 4.99 EUR`},
+		{"not available, in a string", `"availableToBuy":"0"`, `id 7, 3 at 4.99 EUR`},
+		{"available, null", `"availableToBuy":null`, `id 7, 3 at 4.99 EUR`},
+		{"empty objects that are lists", `"priceLimit":[],"requirements":[],"restrictions":[]`, `id 7, 3 at 4.99 EUR`},
+		{"empty objects in objects that are lists", `"requirements":{"minimal":[],"recommended":[]}`, `id 7, 3 at 4.99 EUR`},
+		{"empty lists that are objects", `"images":{},"videos":{},"categories":{}`, `id 7, 3 at 4.99 EUR`},
+		{"false for what is not known", `"slug":false,"developer":false,"priceLimit":false,"images":false,"retail_min_price":false,"requirements":{"minimal":false}`, `id 7, 3 at 4.99 EUR`},
+		{"null for what is not known", `"name":null,"videos":null,"retailMinBasePrice":null,"priceLimit":{"min":null},"restrictions":{"pegi_sex":null},"categories":[{"id":null,"name":null}]`, `id 7, 3 at 4.99 EUR`},
+		{"an empty string for what is not known", `"name":"","retail_min_price":"","priceLimit":{"min":""},"categories":[{"id":"","name":""}]`, `id 7, 3 at 4.99 EUR`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			body := productPage(product(t, test.fields))
+			page, err := newClient(&script{replies: []reply{answer(200, body)}}).Products(t.Context(), g2a.ProductQuery{})
+			if err != nil || len(page.Products) != 1 {
+				t.Fatalf("page is %+v, error %v", page, err)
+			}
+			if got := brief(page.Products[0]); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// product is a product with these fields besides, or in place of, those it must have.
+func product(t *testing.T, fields string) string {
+	t.Helper()
+	all := map[string]json.RawMessage{"id": json.RawMessage(`"7"`), "qty": json.RawMessage(`3`), "minPrice": json.RawMessage(`4.99`)}
+	if err := json.Unmarshal([]byte("{"+fields+"}"), &all); err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range all {
+		if string(raw) == `"absent"` {
+			delete(all, name)
+		}
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// brief is what a purchase needs of a product, and what is odd about it.
+func brief(p g2a.Product) string {
+	text := fmt.Sprintf("id %s, %d at %s", p.ID, p.Quantity, priceText(p.MinPrice))
+	if p.MinPrice.IsZero() {
+		text += "none"
+	}
+	if p.AvailableToBuy {
+		text += ", available"
+	}
+	for _, odd := range p.Odd {
+		text += "; " + odd.Error()
+	}
+	return text
+}
+
+// TestOddProducts: an odd field costs nothing but itself, in the listing; a purchase needs
+// some of them.
+func TestOddProducts(t *testing.T) {
+	tests := []struct {
+		name   string
+		fields string
+		odd    string
+		needed bool // by a purchase
+	}{
+		{"no id", `"id":"absent"`, "field id is missing", true},
+		{"an empty id", `"id":""`, "field id is empty", true},
+		{"an id with a fraction", `"id":7.5`, "field id is neither a string nor an integer", true},
+		{"an id that is a list", `"id":["hunter2"]`, "field id is neither a string nor an integer", true},
+		{"no quantity", `"qty":"absent"`, "field qty is missing", true},
+		{"a quantity that is null", `"qty":null`, "field qty is missing", true},
+		{"a negative quantity", `"qty":-1`, "field qty is negative", true},
+		{"a quantity with a fraction", `"qty":1.5`, "field qty is not an integer", true},
+		{"a quantity with an exponent", `"qty":1e3`, "field qty is not an integer", true},
+		{"a quantity out of range", `"qty":9223372036854775808`, "field qty is not an integer", true},
+		{"no price", `"minPrice":"absent"`, "field minPrice is missing", true},
+		{"a price that is null", `"minPrice":null`, "field minPrice is missing", true},
+		{"a price that is false", `"minPrice":false`, "field minPrice is missing", true},
+		{"no price and no quantity", `"minPrice":null,"qty":null`, "field qty is missing; field minPrice is missing", true},
+		{"a negative price", `"minPrice":-1`, "field minPrice is negative", true},
+		{"a price that is a word", `"minPrice":"hunter2"`, "field minPrice is not a number of at most 12 digits", true},
+		{"a price with an exponent", `"minPrice":1e2`, "field minPrice is not a number of at most 12 digits", true},
+		{"a price that is too long", `"minPrice":1000000000000`, "field minPrice is not a number of at most 12 digits", true},
+		{"a price with too many places", `"minPrice":0.` + strings.Repeat("1", 41), "field minPrice is not a number of at most 12 digits", true},
+		{"sold out, with an odd price", `"qty":0,"minPrice":-1`, "field minPrice is negative", false},
+		{"available, a word", `"availableToBuy":"hunter2"`, "field availableToBuy is neither true nor false", true},
+		{"available, an empty string", `"availableToBuy":""`, "field availableToBuy is neither true nor false", true},
+		{"available, a list", `"availableToBuy":[]`, "field availableToBuy is neither true nor false", true},
+
+		{"a name that is a number", `"name":17`, "field name is not a string", false},
+		{"a developer that is a number", `"developer":0`, "field developer is not a string", false},
+		{"a slug that is a list", `"slug":[]`, "field slug is not a string", false},
+		{"a negative retail price", `"retail_min_price":-1`, "field retail_min_price is negative", false},
+		{"a retail price that is a word", `"retailMinBasePrice":"hunter2"`, "field retailMinBasePrice is not a number of at most 12 digits", false},
+		{"limits that are a number", `"priceLimit":7`, "field priceLimit is not an object", false},
+		{"limits that are a list", `"priceLimit":[7]`, "field priceLimit is not an object", false},
+		{"both limits", `"priceLimit":{"min":"x","max":-1}`, "field priceLimit.min is not a number of at most 12 digits; field priceLimit.max is negative", false},
+		{"images that are a word", `"images":"hunter2"`, "field images is not a list", false},
+		{"one image", `"images":["a.png",7,"b.png"]`, "field images[1] is not a string", false},
+		{"one video", `"videos":[{},"hunter2"]`, "field videos[1] is not an object", false},
+		{"a video's type", `"videos":[{"type":7}]`, "field videos[0].type is not a string", false},
+		{"requirements that are a word", `"requirements":"hunter2"`, "field requirements is not an object", false},
+		{"a machine that is a number", `"requirements":{"minimal":7}`, "field requirements.minimal is not an object", false},
+		{"memory that is a number", `"requirements":{"minimal":{"reqmemory":8}}`, "field requirements.minimal.reqmemory is not a string", false},
+		{"one restriction", `"restrictions":{"pegi_sex":"hunter2","pegi_fear":true}`, "field restrictions.pegi_sex is neither true nor false", false},
+		{"a category's id", `"categories":[{"id":1},{"id":[]}]`, "field categories[1].id is neither a string nor an integer", false},
+		{"many", `"name":17,"slug":17,"thumbnail":17`, "field name is not a string; field slug is not a string; field thumbnail is not a string", false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			body := productPage(product(t, `"id":"1"`), product(t, test.fields), product(t, `"id":"9"`))
+			client := newClient(&script{replies: []reply{answer(200, body)}})
+			page, err := client.Products(t.Context(), g2a.ProductQuery{})
+			if err != nil || len(page.Products) != 3 || len(page.Products[0].Odd)+len(page.Products[2].Odd) != 0 {
+				t.Fatalf("page is %+v, error %v", page, err)
+			}
+			_, got, _ := strings.Cut(brief(page.Products[1]), "; ")
+			if got != test.odd {
+				t.Errorf("odd is %s, want %s", got, test.odd)
+			}
+			found, err := client.Product(t.Context(), "7")
+			if !test.needed {
+				if err != nil || found.ID != "7" {
+					t.Errorf("product is %+v, error %v; want it all the same", found, err)
+				}
+				return
+			}
+			first, _, _ := strings.Cut(test.odd, ";")
+			assertMalformed(t, err, strings.Replace(first, "field ", "field docs[1].", 1))
+			if _, err := client.Product(t.Context(), "9"); err != nil {
+				t.Errorf("the product after it: %v", err)
+			}
+		})
+	}
+}
+
+// TestOddFieldsStayZero, and those around them do not.
+func TestOddFieldsStayZero(t *testing.T) {
+	body := productPage(product(t, `"name":"A","slug":7,"priceLimit":{"min":-1,"max":5.99},"images":["a.png",7,"b.png"],"restrictions":{"pegi_sex":7,"pegi_fear":true},
+		"categories":[{"id":[],"name":"Games"},7],"videos":[7,{"type":"YOUTUBE","url":"x"}],"requirements":{"minimal":7,"recommended":{"reqmemory":8,"reqother":"r"}}`))
+	page, err := newClient(&script{replies: []reply{answer(200, body)}}).Products(t.Context(), g2a.ProductQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := page.Products[0]
+	got := fmt.Sprintf("%s %q %v %s %q %v %v %v %+v %+v", p.Name, p.Slug, p.PriceLimitMin, p.PriceLimitMax, p.Images, p.Restrictions, p.Categories, p.Videos, p.MinimalMachine, p.RecommendedMachine)
+	want := `A "" <nil> 5.99 ["a.png" "" "b.png"] map[pegi_fear:true] [{ Games} { }] [{ } {YOUTUBE x}] {System: Processor: Graphics: Memory: DiskSpace: Other:} {System: Processor: Graphics: Memory: DiskSpace: Other:r}`
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestElementsThatAreNoProducts do not end a listing.
+func TestElementsThatAreNoProducts(t *testing.T) {
+	for _, element := range []string{`"hunter2"`, `7`, `null`, `true`, `[]`, `[{"id":"7"}]`} {
+		t.Run(element, func(t *testing.T) {
+			client := newClient(&script{replies: []reply{answer(200, productPage(product(t, `"id":"1"`), element, product(t, `"id":"9"`)))}})
+			var ids []string
+			for p, err := range client.AllProducts(t.Context(), g2a.ProductQuery{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ids = append(ids, p.ID); p.ID != "" {
+					continue
+				}
+				if odd := p.Odd; len(odd) != 1 || odd[0] != (g2a.FieldError{Problem: "is not an object"}) {
+					t.Errorf("odd is %v", odd)
+				}
+				if p.Odd = nil; !reflect.DeepEqual(p, g2a.Product{}) {
+					t.Errorf("product is %+v, want nothing but what is odd", p)
+				}
+			}
+			if fmt.Sprint(ids) != "[1  9]" {
+				t.Errorf("ids are %v", ids)
+			}
+			_, err := client.Product(t.Context(), "7")
+			assertMalformed(t, err, "field docs[1] is not an object")
 		})
 	}
 }
@@ -156,8 +348,10 @@ func TestProduct(t *testing.T) {
 		want error
 	}{
 		{"there", `{"total":2,"page":1,"docs":[{"id":"8","name":"B","qty":1,"minPrice":1},{"id":"7","name":"A","qty":0,"minPrice":1}]}`, "7", nil},
+		{"there, with an id that is a number", `{"total":1,"page":1,"docs":[{"id":10000000000001,"qty":1,"minPrice":1}]}`, "10000000000001", nil},
 		{"not there", `{"total":0,"page":1,"docs":[]}`, "7", g2a.ErrNotFound},
 		{"others there", goodPage, "8", g2a.ErrNotFound},
+		{"others there, and odd", `{"total":1,"page":1,"docs":[{"id":"7","qty":-1}]}`, "8", g2a.ErrNotFound},
 		{"an id that begins with it", goodPage, "77", g2a.ErrNotFound},
 	}
 	for _, test := range tests {
@@ -166,6 +360,9 @@ func TestProduct(t *testing.T) {
 			product, err := newClient(g2aServer).Product(t.Context(), test.id)
 			if !errors.Is(err, test.want) || (err == nil) != (product.ID == test.id) {
 				t.Errorf("product is %+v, error %v; want %v", product, err, test.want)
+			}
+			if err != nil && g2a.OutcomeOf(err) != g2a.NotDone {
+				t.Errorf("outcome is %v", g2a.OutcomeOf(err))
 			}
 			if got, want := g2aServer.requests()[0].URL.RawQuery, "id="+test.id+"&includeOutOfStock=true"; got != want {
 				t.Errorf("query is %s, want %s", got, want)
@@ -180,6 +377,7 @@ func FuzzProductPage(f *testing.F) {
 	f.Add(`{"total":1,"page":1,"docs":[null,{}]}`)
 	f.Add(`{"total":1,"page":1,"docs":[{"id":"` + testHash + `","name":"` + testKey + `","qty":1,"minPrice":"` + testKey + `"}]}`)
 	f.Add(`{"total":1e9,"page":-1,"docs":[{"priceLimit":[]}]}`)
+	f.Add(`{"total":"1","page":1.0,"docs":[{"id":7,"qty":"1.0","minPrice":"4.9900000000000002","images":{},"restrictions":{"a":"0"}}]}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		page, err := newClient(&script{replies: []reply{answer(200, body)}}).Products(t.Context(), g2a.ProductQuery{})
 		if err != nil {
@@ -190,8 +388,17 @@ func FuzzProductPage(f *testing.F) {
 			return
 		}
 		for _, p := range page.Products {
-			if p.ID == "" || p.Quantity < 0 || p.MinPrice.Currency != "EUR" || p.MinPrice.Amount.IsNegative() || len(p.MinPrice.Text()) > 20 {
+			odd := map[string]bool{}
+			for _, field := range p.Odd {
+				odd[field.Field] = true
+			}
+			if (p.ID == "") != (odd["id"] || odd[""]) || p.Quantity < 0 || p.Quantity > 0 && p.MinPrice.IsZero() && !odd["minPrice"] {
 				t.Errorf("product is %+v", p)
+			}
+			for _, price := range []g2a.Money{p.MinPrice, p.RetailMinPrice, p.RetailMinBasePrice} {
+				if !price.IsZero() && price.Currency != "EUR" || price.Amount.IsNegative() || len(price.Text()) > 20 || -price.Amount.Exponent() > 6 {
+					t.Errorf("product is %+v", p)
+				}
 			}
 		}
 	})

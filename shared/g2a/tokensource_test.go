@@ -31,7 +31,7 @@ func TestFetchToken(t *testing.T) {
 		{"another type", `{"access_token":"hunter2","expires_in":3600,"token_type":"mac"}`, 0, "field token_type is not Bearer"},
 		{"no token", `{"expires_in":3600}`, 0, "field access_token is missing"},
 		{"a token with a line break", `{"access_token":"hunter2\r\nX: y","expires_in":3600}`, 0, "field access_token is missing or not printable"},
-		{"a token that is a number", `{"access_token":17,"expires_in":3600}`, 0, "field access_token is of the wrong type"},
+		{"a token that is a number", `{"access_token":17,"expires_in":3600}`, 0, "field access_token has the wrong type"},
 		{"no life", `{"access_token":"hunter2"}`, 0, "field expires_in is not a number"},
 		{"negative life", `{"access_token":"hunter2","expires_in":-1}`, 0, "field expires_in is not a number"},
 		{"more than a year", `{"access_token":"hunter2","expires_in":31536001}`, 0, "field expires_in is not a number"},
