@@ -47,7 +47,7 @@ func creationPause(creations int) time.Duration {
 // of which renews the lease. It is short, so that an order goes on within half a minute
 // after its process has died; the record's version, not the lease, is what keeps two
 // callers from doing harm.
-const LeaseTime = 20 * time.Second
+const LeaseTime = 18 * time.Second
 
 const (
 	// effectTime bounds a call of G2A, with the retries it makes by itself: the longest

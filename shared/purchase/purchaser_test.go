@@ -466,7 +466,7 @@ func happyCalls(t *testing.T) []string {
 	return w.calls
 }
 
-// A lease is short and renewed by each recovery point: that of a dead caller is over 20
+// A lease is short and renewed by each recovery point: that of a dead caller is over 18
 // seconds after its last one, wherever it died.
 func TestLease(t *testing.T) {
 	for n, call := range happyCalls(t) {
@@ -486,7 +486,7 @@ func TestLease(t *testing.T) {
 				w.disturb = nil
 				o := w.records["r1"]
 				if n > 1 { // from its first write on
-					if lease := o.LeaseUntil.Sub(o.UpdatedAt); lease != 20*time.Second || o.LeaseOwner != "a" {
+					if lease := o.LeaseUntil.Sub(o.UpdatedAt); lease != purchase.LeaseTime || o.LeaseOwner != "a" {
 						t.Errorf("the lease of %q is of %s", o.LeaseOwner, lease)
 					}
 					time.Sleep(time.Until(o.LeaseUntil) - time.Nanosecond)

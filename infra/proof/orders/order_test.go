@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/shopspring/decimal"
@@ -34,6 +35,7 @@ type order struct {
 	// product is what is asked for. dearer is what is sold in its place where the
 	// price has grown: one cent above the limit.
 	product, dearer string
+	file            bool // its key is one
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -125,7 +127,11 @@ func catalogue(orders []*order) []byte {
 		if n > 0 {
 			page.WriteString(",")
 		}
-		fmt.Fprintf(&page, product, o.product, stock, o.price.StringFixed(2))
+		listed := product
+		if o.file {
+			listed = strings.Replace(product, `"categories":[]`, `"categories":[{"id":"key-file","name":"Key file"}]`, 1)
+		}
+		fmt.Fprintf(&page, listed, o.product, stock, o.price.StringFixed(2))
 		page.WriteString(",")
 		fmt.Fprintf(&page, product, o.dearer, stock, o.limit.Add(cent).StringFixed(2))
 	}

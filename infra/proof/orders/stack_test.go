@@ -31,6 +31,7 @@ import (
 type stack struct {
 	*proof.Stack
 	options options
+	patient bool             // leases and pauses take the time they take
 	db      *dynamodb.Client // its calls belong to no trace: the tap lets them through
 	t       testing.TB
 
@@ -248,6 +249,9 @@ func (s *stack) invoke(ctx context.Context, o *order, payload []byte) output {
 	if died := out.ErrorType == "Runtime.ExitError"; died != wasKilled {
 		s.t.Errorf("order %s: killed %v, and the answer is %s", o.ref, wasKilled, out)
 	}
+	if s.patient {
+		return out
+	}
 	if wasKilled && owner != "" {
 		s.expire(o.ref, owner)
 	}
@@ -258,7 +262,7 @@ func (s *stack) invoke(ctx context.Context, o *order, payload []byte) output {
 }
 
 // expire ends the lease of a caller whose process was killed and is gone, as time does
-// within 20 seconds for which not every order can wait. The version stays, as it does
+// within seconds for which not every order can wait. The version stays, as it does
 // while time passes. Another caller's lease is left alone.
 func (s *stack) expire(ref, owner string) {
 	s.update(ref, "lease_until = :past", "lease_owner = :owner", map[string]types.AttributeValue{

@@ -17,9 +17,12 @@ import (
 )
 
 // workflow goes by the project's state machine: what it retries and how often stands
-// there. It runs two hundred times faster between retries, and asks at once where it
-// is told to wait: to ask sooner is always allowed.
-type workflow struct{ retriers []retrier }
+// there. It runs faster between retries, and asks at once where it is told to wait: to
+// ask sooner is always allowed.
+type workflow struct {
+	retriers []retrier
+	speed    float64
+}
 
 // retrier is one of the state machine's.
 type retrier struct {
@@ -28,6 +31,7 @@ type retrier struct {
 	IntervalSeconds float64
 	BackoffRate     float64
 	MaxDelaySeconds float64
+	JitterStrategy  string
 }
 
 func readWorkflow(t testing.TB) workflow {
@@ -42,7 +46,7 @@ func readWorkflow(t testing.TB) workflow {
 	if err := json.Unmarshal(text, &machine); err != nil {
 		t.Fatal(err)
 	}
-	w := workflow{machine.States.Advance.Retry}
+	w := workflow{machine.States.Advance.Retry, 200}
 	if w.retrier("OrderBusy").MaxAttempts == 0 || w.retrier("InvalidOrder").MaxAttempts != 0 {
 		t.Fatalf("the state machine retries otherwise than is known here: %+v", w)
 	}
@@ -59,13 +63,16 @@ func (w workflow) retrier(errorType string) retrier {
 	return retrier{}
 }
 
-// pause is before retry number n+1, with full jitter.
+// pause is before retry number n+1.
 func (r retrier) pause(n int) time.Duration {
 	seconds := r.IntervalSeconds
 	for range n {
 		seconds = min(seconds*r.BackoffRate, r.MaxDelaySeconds)
 	}
-	return time.Duration(rand.Float64() * seconds * float64(time.Second) / 200)
+	if r.JitterStrategy == "FULL" {
+		seconds *= rand.Float64()
+	}
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // execution is one of the workflow.
@@ -79,23 +86,24 @@ type execution struct {
 // or the last of the invocations.
 func (e *execution) run(ctx context.Context, s *stack, w workflow, o *order) output {
 	payload := o.input()
-	for retries := 0; ; {
+	for retries := map[string]int{}; ; { // by retrier
 		out := s.invoke(ctx, o, payload)
 		e.invocations--
 		r := w.retrier(out.ErrorType)
+		name := fmt.Sprint(r.ErrorEquals)
 		switch {
-		case e.invocations <= 0, out.ErrorType != "" && retries >= r.MaxAttempts:
+		case e.invocations <= 0, out.ErrorType != "" && retries[name] >= r.MaxAttempts:
 			return out
 		case out.ErrorType != "":
-			pause(ctx, r.pause(retries))
-			retries++
+			pause(ctx, time.Duration(float64(r.pause(retries[name]))/w.speed))
+			retries[name]++
 		case out.Status != "waiting":
 			return out
 		case e.maxWaits > 0 && e.waits == e.maxWaits:
 			return out
 		default:
 			e.waits++
-			payload, retries = fmt.Appendf(nil, `{"order_ref":%q}`, out.OrderRef), 0
+			payload, retries = fmt.Appendf(nil, `{"order_ref":%q}`, out.OrderRef), map[string]int{}
 		}
 	}
 }
