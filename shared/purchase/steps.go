@@ -27,6 +27,9 @@ func (r *run) quote(ctx context.Context) error {
 	switch {
 	case errors.Is(err, g2a.ErrNotFound):
 		return r.to(ctx, Failed, ReasonProductNotFound)
+	case rejected(err):
+		r.Log.WarnContext(ctx, "G2A refuses to look for the product", "order_ref", r.Ref, "error", err.Error())
+		return r.to(ctx, Failed, ReasonOrderRejected)
 	case err != nil:
 		return fmt.Errorf("order %s: asking for product %s: %w", r.Ref, r.ProductID, err)
 	case product.Quantity == 0:
@@ -105,6 +108,12 @@ func (r *run) notCreated(ctx context.Context, err error) error {
 		return r.to(ctx, Failed, ReasonOrderRejected)
 	}
 	return failed
+}
+
+// rejected reports whether G2A says that the request itself is wrong. A code that is not
+// known does not say so.
+func rejected(err error) bool {
+	return errors.Is(err, g2a.ErrInvalidRequest) && g2a.OutcomeOf(err) == g2a.NotDone
 }
 
 // refusal reports whether G2A has said no, and would say it again.
@@ -358,7 +367,7 @@ func (r *run) fetchKey(ctx context.Context) error {
 		return r.to(ctx, NeedsAttention, ReasonKeyLost)
 	case errors.Is(err, g2a.ErrNotFound) && !r.settling():
 		return r.to(ctx, NeedsAttention, ReasonOrderUnknown)
-	case errors.Is(err, g2a.ErrInvalidRequest):
+	case rejected(err):
 		r.Log.ErrorContext(ctx, "G2A refuses the key", "order_ref", r.Ref, "error", err.Error())
 		return r.to(ctx, NeedsAttention, ReasonKeyRejected)
 	case refusal(err) || funds(err): // not ready yet, or an answer that decides nothing
