@@ -26,14 +26,13 @@ const page = "<!DOCTYPE html><html><head><title>Attention Required!</title></hea
 // oddAnswer is one answer of G2A, or of what stands before it, and what becomes of the
 // order that meets it.
 type oddAnswer struct {
-	name    string
-	fault   g2atest.Fault
-	status  string // of the order in the end; "" is fulfilled
-	reason  string
-	made    int    // orders at G2A; 0 is 1
-	raw     string // what is kept in place of the key, with {{key}} in it
-	unpaid  bool
-	waiting string // a reason with which it waits first
+	name   string
+	fault  g2atest.Fault
+	status string // of the order in the end; "" is fulfilled
+	reason string
+	made   int    // orders at G2A; 0 is 1
+	raw    string // what is kept in place of the key, with {{key}} in it
+	unpaid bool
 }
 
 // instead answers a route with a body, the work being done.
@@ -66,11 +65,7 @@ func oddAnswers(productID, price string) (all []oddAnswer) {
 	add := func(a oddAnswer) { all = append(all, a) }
 	for _, status := range []int{200, 401, 403, 404, 405, 408, 429, 503} {
 		for _, route := range []string{productsRoute, orderRoute, payRoute, detailsRoute, keyRoute} {
-			made := 1
-			if route == orderRoute {
-				made = 1 // none was made by the one that was blocked
-			}
-			add(oddAnswer{name: fmt.Sprintf("a page with %d before %s", status, route), fault: blocked(route, status), made: made})
+			add(oddAnswer{name: fmt.Sprintf("a page with %d before %s", status, route), fault: blocked(route, status)})
 		}
 		for _, route := range []string{orderRoute, payRoute} {
 			made := 1
