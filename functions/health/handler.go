@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
-	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
@@ -39,7 +38,8 @@ func newHandler(p prober, log *slog.Logger, metrics telemetry.Metrics) *handler 
 func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx = function.Correlate(ctx)
 	if err := function.CheckEvent(payload); err != nil {
-		return nil, err
+		h.log.ErrorContext(ctx, "no report", "error_name", function.InvalidEvent, "error", err.Error())
+		return nil, function.FailAs(function.InvalidEvent, err)
 	}
 	var event events.APIGatewayV2HTTPRequest
 	if json.Unmarshal(payload, &event) == nil && event.RequestContext.HTTP.Method != "" {
@@ -65,14 +65,14 @@ func (h *handler) tell(ctx context.Context, r report) {
 		healthy := 1.0
 		if found.err != nil {
 			healthy = 0
-			h.log.ErrorContext(ctx, "dependency is failing", "dependency", name, "error", found.err.Error(), "correlation_id", g2a.CorrelationID(ctx))
+			h.log.ErrorContext(ctx, "dependency is failing", "dependency", name, "error", found.err.Error())
 		}
 		h.metrics.Emit(telemetry.Dimension{Name: "dependency", Value: name},
 			telemetry.Metric{Name: "Healthy", Value: healthy, Unit: telemetry.Count},
 			telemetry.Metric{Name: "HealthLatency", Value: float64(found.LatencyMS), Unit: telemetry.Milliseconds})
 	}
 	h.metrics.Emit(telemetry.Dimension{}, telemetry.Metric{Name: "TokenTTL", Value: float64(r.TokenTTL), Unit: telemetry.Seconds})
-	h.log.InfoContext(ctx, "health", "status", r.Status, "token_ttl_seconds", r.TokenTTL, "correlation_id", g2a.CorrelationID(ctx))
+	h.log.InfoContext(ctx, "health", "status", r.Status, "token_ttl_seconds", r.TokenTTL)
 }
 
 // answer is a report as an HTTP API's answer, payload format 2.0.

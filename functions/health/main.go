@@ -6,8 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
@@ -25,7 +23,7 @@ func main() {
 		Credentials: credentials,
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
 	})
-	lambda.Start(newHandler(prober{
+	function.Start(log, newHandler(prober{
 		tokens: g2a.RememberTokens(&g2a.SharedTokens{
 			Store:       store.Tokens{DB: db, Table: environment.StateTable, Env: environment.G2A.Env},
 			Credentials: credentials,

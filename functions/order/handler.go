@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
-	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
@@ -55,7 +54,7 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, h.fail(ctx, started, in, function.Fail(err))
 	}
-	h.log.InfoContext(ctx, "order advanced", append(h.about(ctx, started, in),
+	h.log.InfoContext(ctx, "order advanced", append(h.about(started, in),
 		"status", string(result.Status), "reason", result.Reason, "g2a_order_id", result.G2AOrderID)...)
 	h.metrics.Count("OrderOutcome", telemetry.Dimension{Name: "outcome", Value: string(result.Status)})
 	if result.Reason != "" {
@@ -66,14 +65,14 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 // fail tells of an invocation that ends with an error.
 func (h handler) fail(ctx context.Context, started time.Time, in input, failure messages.InvokeResponse_Error) error {
-	h.log.ErrorContext(ctx, "order not advanced", append(h.about(ctx, started, in), "error_name", failure.Type, "error", failure.Message)...)
+	h.log.ErrorContext(ctx, "order not advanced", append(h.about(started, in), "error_name", failure.Type, "error", failure.Message)...)
 	h.metrics.Count("OrderError", telemetry.Dimension{Name: "error", Value: failure.Type})
 	function.CountRejection(h.metrics, failure)
 	return failure
 }
 
-func (h handler) about(ctx context.Context, started time.Time, in input) []any {
-	return []any{"order_ref", in.OrderRef, "correlation_id", g2a.CorrelationID(ctx), "latency_ms", h.clock().Sub(started).Milliseconds()}
+func (h handler) about(started time.Time, in input) []any {
+	return []any{"order_ref", in.OrderRef, "latency_ms", h.clock().Sub(started).Milliseconds()}
 }
 
 func writeOutput(result purchase.Result) ([]byte, error) {

@@ -4,8 +4,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
@@ -22,7 +20,7 @@ func main() {
 		Credentials: environment.Credentials(log),
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
 	})
-	lambda.Start(handler{
+	function.Start(log, handler{
 		orders: &purchase.Purchaser{
 			Orders:           store.Orders{DB: environment.DynamoDB(), Table: environment.OrdersTable},
 			Market:           market,

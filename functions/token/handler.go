@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
@@ -31,21 +33,25 @@ type handler struct {
 func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx = function.Correlate(ctx)
 	if err := function.CheckEvent(payload); err != nil {
-		return nil, err
+		return nil, h.fail(ctx, function.FailAs(function.InvalidEvent, err))
 	}
 	token, err := h.tokens.Token(ctx)
 	if err != nil {
-		failure := function.Fail(err)
-		h.log.ErrorContext(ctx, "no token", "error_name", failure.Type, "error", failure.Message, "correlation_id", g2a.CorrelationID(ctx))
-		h.metrics.Count("TokenError", telemetry.Dimension{})
-		function.CountRejection(h.metrics, failure)
-		return nil, failure
+		return nil, h.fail(ctx, function.Fail(err))
 	}
 	out := output{
 		Version: token.Version, TokenExpiresAt: token.ExpiresAt.Unix(),
 		TTLSeconds: int64(token.TTL(h.clock()) / time.Second),
 	}
-	h.log.InfoContext(ctx, "token is fresh", "version", out.Version, "ttl_seconds", out.TTLSeconds, "correlation_id", g2a.CorrelationID(ctx))
+	h.log.InfoContext(ctx, "token is fresh", "version", out.Version, "ttl_seconds", out.TTLSeconds)
 	h.metrics.Emit(telemetry.Dimension{}, telemetry.Metric{Name: "TokenTTL", Value: float64(out.TTLSeconds), Unit: telemetry.Seconds})
 	return json.Marshal(out)
+}
+
+// fail logs and counts an invocation that ends with an error.
+func (h handler) fail(ctx context.Context, failure messages.InvokeResponse_Error) error {
+	h.log.ErrorContext(ctx, "no token", "error_name", failure.Type, "error", failure.Message)
+	h.metrics.Count("TokenError", telemetry.Dimension{})
+	function.CountRejection(h.metrics, failure)
+	return failure
 }

@@ -5,8 +5,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
@@ -23,7 +21,7 @@ func main() {
 		Credentials: credentials,
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
 	})
-	lambda.Start(handler{
+	function.Start(log, handler{
 		// Not remembered in memory: the item is what this function is there for.
 		tokens: &g2a.SharedTokens{
 			Store:       store.Tokens{DB: environment.DynamoDB(), Table: environment.StateTable, Env: environment.G2A.Env},

@@ -126,7 +126,7 @@ func newFixture() *fixture {
 		clock:   func() time.Time { return now },
 		log:     telemetry.NewLogger(&f.log),
 		metrics: telemetry.Metrics{Writer: &f.metrics, Clock: func() time.Time { return now }},
-	}))
+	}), telemetry.NewLogger(&f.log))
 	for _, secret := range []g2a.Secret{hash, oldHash, newHash} {
 		f.secrets = append(f.secrets, secret.Reveal())
 	}

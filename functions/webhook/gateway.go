@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,21 +18,32 @@ import (
 
 // gateway is the function's lambda.Handler: an HTTP API's event, payload format 2.0,
 // for an http.Handler.
-type gateway struct{ adapter *httpadapter.HandlerAdapterV2 }
+type gateway struct {
+	adapter *httpadapter.HandlerAdapterV2
+	log     *slog.Logger
+}
 
-func newGateway(handler http.Handler) gateway { return gateway{httpadapter.NewV2(handler)} }
+func newGateway(handler http.Handler, log *slog.Logger) gateway {
+	return gateway{httpadapter.NewV2(handler), log}
+}
 
 // Invoke implements lambda.Handler.
 func (g gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	ctx = function.Correlate(ctx)
 	event, err := readEvent(payload)
 	if err != nil {
-		return nil, function.FailAs(function.InvalidEvent, err)
+		return nil, g.fail(ctx, err)
 	}
-	answer, err := g.adapter.ProxyWithContext(function.Correlate(ctx), event)
+	answer, err := g.adapter.ProxyWithContext(ctx, event)
 	if err != nil {
-		return nil, function.FailAs(function.InvalidEvent, err)
+		return nil, g.fail(ctx, err)
 	}
 	return json.Marshal(answer)
+}
+
+func (g gateway) fail(ctx context.Context, err error) error {
+	g.log.ErrorContext(ctx, "no request", "error_name", function.InvalidEvent, "error", err.Error())
+	return function.FailAs(function.InvalidEvent, err)
 }
 
 // readEvent finds what the adapter would stumble over: it writes the event's words

@@ -68,7 +68,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(ctx, event, err).write(w)
 		return
 	}
-	e.log.InfoContext(ctx, "webhook", append(about(ctx, event), "result", string(outcome))...)
+	e.log.InfoContext(ctx, "webhook", append(about(event), "result", string(outcome))...)
 	e.metrics.Count("WebhookResult", telemetry.Dimension{Name: "result", Value: string(outcome)})
 	answer{http.StatusOK, map[string]string{"result": string(outcome)}}.write(w)
 }
@@ -153,7 +153,7 @@ var refusals = []struct {
 // refuse gives the answer to a webhook that was not taken. An error that is not the
 // webhook's own is one of the store or the secret: G2A is to send it again.
 func (e endpoint) refuse(ctx context.Context, event g2a.Event, err error) answer {
-	attributes := append(about(ctx, event), "error", err.Error())
+	attributes := append(about(event), "error", err.Error())
 	for _, refusal := range refusals {
 		if !errors.Is(err, refusal.err) {
 			continue
@@ -171,11 +171,11 @@ func (e endpoint) refuse(ctx context.Context, event g2a.Event, err error) answer
 }
 
 // about is what the log says of a webhook: of its event only once it is verified.
-func about(ctx context.Context, event g2a.Event) []any {
-	attributes := []any{"correlation_id", g2a.CorrelationID(ctx)}
+func about(event g2a.Event) []any {
 	if event.ID == "" {
-		return attributes
+		return nil
 	}
-	return append(attributes,
-		"event_id", event.ID, "g2a_order_id", event.OrderID, "type", string(event.Type), "order_status", string(event.Status))
+	return []any{
+		"event_id", event.ID, "g2a_order_id", event.OrderID, "type", string(event.Type), "order_status", string(event.Status),
+	}
 }

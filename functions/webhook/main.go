@@ -4,8 +4,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
@@ -14,7 +12,7 @@ import (
 func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
-	lambda.Start(newGateway(newHandler(endpoint{
+	function.Start(log, newGateway(newHandler(endpoint{
 		hashes: environment.Credentials(log),
 		inbox: &inbox.Inbox{
 			Store: store.Inbox{DB: environment.DynamoDB(), StateTable: environment.StateTable, OrdersTable: environment.OrdersTable},
@@ -23,5 +21,5 @@ func main() {
 		clock:   time.Now,
 		log:     log,
 		metrics: environment.Metrics(os.Stdout),
-	})))
+	}), log))
 }

@@ -33,7 +33,7 @@ func (c Calls) tell(ctx context.Context, call g2a.Call) {
 	retries := max(0, call.Attempts-1)
 	attributes := []any{
 		"method", call.Method, "path", call.Route, "status", call.Status, "latency_ms", call.Latency.Milliseconds(),
-		"retries", retries, "correlation_id", call.CorrelationID,
+		"retries", retries,
 	}
 	failed := 0.0
 	if call.Err != nil {

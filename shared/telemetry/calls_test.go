@@ -51,7 +51,7 @@ func TestCalls(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			logged, emitted, traced := &output{}, &output{}, &tracer{}
 			calls := telemetry.Calls{Log: telemetry.NewLogger(logged), Metrics: metricsTo(emitted), Tracer: traced}
-			ctx, finish := calls.StartCall(t.Context(), test.call.Method, test.call.Route)
+			ctx, finish := calls.StartCall(g2a.WithCorrelationID(t.Context(), "c1"), test.call.Method, test.call.Route)
 			if got := ctx.Value(spanKey{}); got != "G2A GET /order/key/{id}" || len(traced.ended) != 0 {
 				t.Errorf("span of the attempts is %v, %d spans ended", got, len(traced.ended))
 			}

@@ -93,3 +93,24 @@ func TestLogHasNoDebugLines(t *testing.T) {
 		t.Errorf("logged %s", b.String())
 	}
 }
+
+// A line has its context's correlation id, once, whatever groups and attributes the
+// logger has; without one it has none.
+func TestCorrelation(t *testing.T) {
+	ctx := g2a.WithCorrelationID(t.Context(), "c1")
+	var out output
+	log := telemetry.NewLogger(&out)
+	log.InfoContext(ctx, "plain")
+	log.With("a", 1).WarnContext(ctx, "with attributes")
+	log.InfoContext(t.Context(), "without an id")
+	log.Info("without a context")
+	lines := out.objects(t)
+	for n, want := range []any{"c1", "c1", nil, nil} {
+		if got := lines[n]["correlation_id"]; got != want {
+			t.Errorf("%v: correlation id %v, want %v", lines[n]["message"], got, want)
+		}
+		if count := strings.Count(out.pieces[n], "correlation_id"); count > 1 {
+			t.Errorf("%v: %d correlation ids", lines[n]["message"], count)
+		}
+	}
+}

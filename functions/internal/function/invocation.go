@@ -35,11 +35,11 @@ func Correlate(ctx context.Context) context.Context {
 	return ctx
 }
 
-// CheckEvent gives an InvalidEvent when the payload is no JSON object.
+// CheckEvent reports why the payload is not a JSON object: an InvalidEvent.
 func CheckEvent(payload []byte) error {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &object); err != nil || object == nil {
-		return FailAs(InvalidEvent, errors.New("the event is not a JSON object"))
+		return errors.New("the event is not a JSON object")
 	}
 	return nil
 }

@@ -5,14 +5,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// TestLogOfFailures runs a function on a Runtime API: everything aws-lambda-go
-// writes about an error and a panic is a JSON line.
+// TestLogOfFailures runs a function on a Runtime API: an error and a panic are one JSON
+// line each, with the correlation id of their invocation.
 func TestLogOfFailures(t *testing.T) {
 	var mu sync.Mutex
 	var reported []string
@@ -23,6 +24,7 @@ func TestLogOfFailures(t *testing.T) {
 		defer mu.Unlock()
 		invocations++
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", fmt.Sprintf("request-%d", invocations))
+		w.Header().Set("Lambda-Runtime-Trace-Id", "Root="+[]string{firstRoot, secondRoot}[min(invocations, 2)-1])
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
 		_, _ = io.WriteString(w, `{}`)
 	})
@@ -38,24 +40,30 @@ func TestLogOfFailures(t *testing.T) {
 
 	lines, exitCode := runAsFunction(t, "fails, then panics", "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(server.URL, "http://"))
 
-	if want := `{"errorMessage":"one; the store is not available","errorType":"StoreUnavailable"}`; len(reported) != 2 || reported[0] != want {
-		t.Errorf("reported to the Runtime API: %q, want first %s and then the panic", reported, want)
+	if told := `{"errorMessage":"one; the store is not available","errorType":"StoreUnavailable"}`; len(reported) != 2 || reported[0] != told {
+		t.Errorf("reported to the Runtime API: %q, want first %s and then the panic", reported, told)
 	}
 	if exitCode == 0 {
 		t.Error("the function has survived its panic")
 	}
-	for _, want := range []string{"StoreUnavailable", "out of", "panic"} {
-		if !anyMessage(lines, want) {
-			t.Errorf("no line at level ERROR tells of %q: %v", want, lines)
+	var failures []string
+	for _, line := range lines {
+		if line["level"] == "ERROR" {
+			failures = append(failures, fmt.Sprintf("%v %v", line["message"], line["correlation_id"]))
 		}
+	}
+	// Each one once, though aws-lambda-go logs both again; what else is written to package
+	// log is kept.
+	want := []string{
+		"it failed " + firstRoot, "a library's own words <nil>", "the function panicked " + secondRoot,
+		"calling the handler function resulted in a panic, the process should exit <nil>", // its last words
+	}
+	if !slices.Equal(failures, want) {
+		t.Errorf("logged %q, want %q", failures, want)
 	}
 }
 
-func anyMessage(lines []map[string]any, text string) bool {
-	for _, line := range lines {
-		if message, _ := line["message"].(string); line["level"] == "ERROR" && strings.Contains(message, text) {
-			return true
-		}
-	}
-	return false
-}
+const (
+	firstRoot  = "1-5759e988-bd862e3fe1be46a994272791"
+	secondRoot = "1-5759e988-bd862e3fe1be46a994272792"
+)

@@ -6,11 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	stdlog "log"
+	"log/slog"
 	"os"
 	"os/exec"
 	"testing"
-
-	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
@@ -28,15 +28,25 @@ func TestMain(m *testing.M) {
 		function.MustReadEnvironment(log)
 		log.Info("started")
 	case "fails, then panics":
-		failed := false
-		lambda.Start(func(context.Context, json.RawMessage) error {
-			if failed {
-				panic("out of\norder")
-			}
-			failed = true
-			return function.Fail(errors.Join(errors.New("one"), store.ErrUnavailable))
-		})
+		function.Start(log, &failing{log: log})
 	}
+}
+
+// failing is a handler that fails, logs it, and then panics.
+type failing struct {
+	log    *slog.Logger
+	failed bool
+}
+
+func (f *failing) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
+	if f.failed {
+		panic("out of\norder")
+	}
+	f.failed = true
+	failure := function.Fail(errors.Join(errors.New("one"), store.ErrUnavailable))
+	f.log.ErrorContext(function.Correlate(ctx), "it failed", "error_name", failure.Type)
+	stdlog.Print("a library's own words")
+	return nil, failure
 }
 
 // runAsFunction runs the test binary as a function and gives what it wrote, each

@@ -3,6 +3,7 @@ package story_test
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -232,4 +233,58 @@ func TestMalformedVariable(t *testing.T) {
 	if !strings.Contains(first, want) {
 		t.Errorf("want a line with %s, found %s", want, first)
 	}
+}
+
+// TestEveryLogLineIsCorrelated reads all logs of a whole run, and of an order that fails:
+// each line has a correlation id, and each failure of a function is one line.
+func TestEveryLogLineIsCorrelated(t *testing.T) {
+	c, stack := start(t, nil)
+	if err := story.Tell(t.Context(), stack, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := do(t, c, http.MethodPost, stack.G2A+"/_sim/faults", nil, `{"route":"GET /v1/products","mode":"status","status":503,"count":9}`); status != http.StatusOK {
+		t.Fatalf("putting the fault: %d %s", status, body)
+	}
+	for function, payload := range map[string]string{
+		"OrderFunction":        `{"order_ref":"unlucky","product_id":"90000000334016","max_price":"5.00","currency":"EUR"}`,
+		"TokenRefreshFunction": `[]`, "WebhookFunction": `{}`, "HealthFunction": `7`,
+	} {
+		if result, err := c.Invoke(t.Context(), function, []byte(payload)); err != nil || result.FunctionError == "" {
+			t.Errorf("%s: %s, %v; want an error", function, result.Payload, err)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(stack.Logs, "*Function.log"))
+	if err != nil || len(files) != 4 {
+		t.Fatalf("%d logs, %v", len(files), err)
+	}
+	lines, failures := 0, map[string]int{} // by function
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(text) {
+			var fields map[string]any
+			if err := json.Unmarshal(line, &fields); err != nil {
+				t.Errorf("%s: not JSON: %s", filepath.Base(file), line)
+				continue
+			}
+			if fields["_aws"] != nil { // metrics
+				continue
+			}
+			lines++
+			if id, _ := fields["correlation_id"].(string); id == "" {
+				t.Errorf("%s: without a correlation id: %s", filepath.Base(file), line)
+			}
+			if fields["level"] == "ERROR" {
+				failures[filepath.Base(file)]++
+			}
+		}
+	}
+	for _, file := range files {
+		if got := failures[filepath.Base(file)]; got != 1 {
+			t.Errorf("%s: %d lines at level ERROR, want the one failure", filepath.Base(file), got)
+		}
+	}
+	t.Logf("%d lines of %d logs have a correlation id, failures %v", lines, len(files), failures)
 }
