@@ -215,6 +215,33 @@ func TestAllProducts(t *testing.T) {
 	})
 }
 
+// A listing reports the odd fields of a product, and goes on.
+func TestOddProducts(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		s := newStack(t, e)
+		page := `{"total":3,"page":1,"docs":[{"id":"1","name":"a","qty":"many","minPrice":1.50,"availableToBuy":false,"developer":[1]},` +
+			`7,{"id":"3","name":"c","qty":0,"minPrice":null,"availableToBuy":false}]}`
+		if err := s.g2a.Simulator.AddFault(g2atest.Fault{Route: "GET /v1/products", Mode: "answer", Body: page}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.call(t, "products --json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var odd []string
+		for line := range strings.Lines(out) {
+			var fields map[string]any
+			if err := json.Unmarshal([]byte(line), &fields); err != nil {
+				t.Fatal(err)
+			}
+			odd = append(odd, fmt.Sprint(fields["odd"]))
+		}
+		if len(odd) != 3 || !strings.Contains(odd[0], "qty") || !strings.Contains(odd[0], "developer") || odd[1] != "all of it" || odd[2] != "" {
+			t.Errorf("odd fields %q of\n%s", odd, out)
+		}
+	})
+}
+
 func TestMistakes(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		for _, tt := range []struct{ words, without, want string }{

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -12,9 +14,18 @@ import (
 
 func productRow(p g2a.Product) row {
 	return row{
-		{"id", p.ID}, {"name", p.Name}, {"qty", p.Quantity}, {"min_price", p.MinPrice.Text()}, {"currency", p.MinPrice.Currency},
-		{"platform", p.Platform}, {"region", p.Region},
+		{"id", p.ID}, {"name", p.Name}, {"qty", p.Quantity}, {"min_price", priceOrNone(p.MinPrice)}, {"currency", p.MinPrice.Currency},
+		{"platform", p.Platform}, {"region", p.Region}, {"odd", oddFields(p)},
 	}
+}
+
+// oddFields names the fields that are not as G2A documents them: "priceLimit, images".
+func oddFields(p g2a.Product) string {
+	names := make([]string, len(p.Odd))
+	for i, odd := range p.Odd {
+		names[i] = cmp.Or(odd.Field, "all of it")
+	}
+	return strings.Join(names, ", ")
 }
 
 // amountFlag is a flag of a price in EUR.
