@@ -156,6 +156,7 @@ func TestEvents(t *testing.T) {
 		{"OrderFunction", "order-place.json", `"status":"fulfilled"`},
 		{"OrderFunction", "order-continue.json", `"status":"fulfilled"`},
 		{"OrderFunction", "order-conflict.json", `"errorType":"OrderConflict"`},
+		{"OrderFunction", "order-cancel.json", `"errorType":"OrderConflict"`}, // it is paid
 		{"OrderFunction", "order-key-file.json", `"status":"fulfilled"`},
 		{"OrderFunction", "order-price-above-limit.json", `"reason":"price_above_limit"`},
 		{"OrderFunction", "order-out-of-stock.json", `"reason":"out_of_stock"`},
