@@ -348,7 +348,8 @@ func TestRotation(t *testing.T) {
 		readAnew     int
 	}{
 		{"signed with the current one", []g2a.Secret{newHash, oldHash}, nil, delivery{signedBy: newHash}, 200, 0},
-		{"signed with the previous one", []g2a.Secret{newHash, oldHash}, nil, delivery{signedBy: oldHash}, 200, 0},
+		{"signed with the previous one", []g2a.Secret{newHash, oldHash}, nil, delivery{signedBy: oldHash}, 200, 1},
+		{"signed with a previous one that was revoked a moment ago", []g2a.Secret{newHash, oldHash}, []g2a.Secret{newHash}, delivery{signedBy: oldHash}, 401, 1},
 		{"rotated a moment ago", []g2a.Secret{oldHash}, []g2a.Secret{newHash, oldHash}, delivery{signedBy: newHash}, 200, 1},
 		{"signed with one that is gone", []g2a.Secret{newHash, oldHash}, []g2a.Secret{newHash, oldHash}, delivery{signedBy: hash}, 401, 1},
 		{"not signed at all", []g2a.Secret{oldHash}, []g2a.Secret{newHash}, delivery{headers: map[string]string{"x-g2a-signature": ""}}, 401, 0},
