@@ -1,7 +1,7 @@
 // Package secretsmanager is an AWS Secrets Manager in memory: an http.Handler that
-// the SDKs and the aws CLI can talk to. It knows GetSecretValue, PutSecretValue,
-// DescribeSecret and ListSecrets of text secrets, with the staging labels moving as
-// on AWS.
+// the SDKs and the aws CLI can talk to. It knows CreateSecret, GetSecretValue,
+// PutSecretValue, DescribeSecret, ListSecrets, ListSecretVersionIds and
+// UpdateSecretVersionStage of string secrets, with the staging labels moving as on AWS.
 //
-// It imports nothing of the project.
+// It imports package g2a, for its Secret.
 package secretsmanager

@@ -26,13 +26,18 @@ func (e *apiError) Error() string { return e.code + ": " + e.message }
 
 // request is the fields of all the calls.
 type request struct {
-	SecretID      string   `json:"SecretId"`
-	VersionID     string   `json:"VersionId"`
-	VersionStage  string   `json:"VersionStage"`
-	Token         string   `json:"ClientRequestToken"`
-	SecretString  *string  `json:"SecretString"`
-	SecretBinary  []byte   `json:"SecretBinary"`
-	VersionStages []string `json:"VersionStages"`
+	Name                string   `json:"Name"`
+	Description         string   `json:"Description"`
+	SecretID            string   `json:"SecretId"`
+	VersionID           string   `json:"VersionId"`
+	VersionStage        string   `json:"VersionStage"`
+	MoveToVersionID     string   `json:"MoveToVersionId"`
+	RemoveFromVersionID string   `json:"RemoveFromVersionId"`
+	Token               string   `json:"ClientRequestToken"`
+	SecretString        *string  `json:"SecretString"`
+	SecretBinary        []byte   `json:"SecretBinary"`
+	VersionStages       []string `json:"VersionStages"`
+	IncludeDeprecated   bool     `json:"IncludeDeprecated"`
 }
 
 // ServeHTTP serves the AWS JSON 1.1 protocol.
@@ -51,10 +56,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) call(r *http.Request) (any, error) {
 	operations := map[string]func(request) (any, error){
-		"GetSecretValue": s.getSecretValue,
-		"PutSecretValue": s.putSecretValue,
-		"DescribeSecret": s.describeSecret,
-		"ListSecrets":    s.listSecrets,
+		"CreateSecret":             s.createSecret,
+		"GetSecretValue":           s.getSecretValue,
+		"PutSecretValue":           s.putSecretValue,
+		"DescribeSecret":           s.describeSecret,
+		"ListSecrets":              s.listSecrets,
+		"ListSecretVersionIds":     s.listSecretVersionIDs,
+		"UpdateSecretVersionStage": s.updateSecretVersionStage,
 	}
 	name, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), target)
 	operation, found := operations[name]
@@ -87,22 +95,41 @@ func (s *Server) getSecretValue(in request) (any, error) {
 	}{found.arn, found.name, v.id, v.value.Reveal(), slices.Clone(v.stages), epoch(v.created)}, nil
 }
 
+// newVersion returns the id and the value of the version that a request brings.
+func (in request) newVersion() (id string, value g2a.Secret, err error) {
+	switch {
+	case in.SecretString == nil || *in.SecretString == "" || in.SecretBinary != nil:
+		return "", g2a.Secret{}, &apiError{"InvalidParameterException", "the local Secrets Manager keeps a SecretString that is not empty, and nothing else"}
+	case len(*in.SecretString) > maxValue:
+		return "", g2a.Secret{}, &apiError{"InvalidParameterException", "the SecretString is longer than 65536 bytes"}
+	case in.Token != "":
+		return in.Token, g2a.NewSecret(*in.SecretString), nil
+	}
+	return newVersionID(), g2a.NewSecret(*in.SecretString), nil
+}
+
+func (s *Server) createSecret(in request) (any, error) {
+	id, value, err := in.newVersion()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.find(in.Name); in.Name == "" || err == nil {
+		return nil, &apiError{"ResourceExistsException", "The operation failed because the secret already exists, or has no name."}
+	}
+	created := s.create(in.Name, in.Description, id, value)
+	return struct{ ARN, Name, VersionId string }{created.arn, created.name, id}, nil // the names of the protocol
+}
+
 func (s *Server) putSecretValue(in request) (any, error) {
 	found, err := s.find(in.SecretID)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case in.SecretString == nil || *in.SecretString == "" || in.SecretBinary != nil:
-		return nil, &apiError{"InvalidParameterException", "the local Secrets Manager keeps a SecretString that is not empty, and nothing else"}
-	case len(*in.SecretString) > maxValue:
-		return nil, &apiError{"InvalidParameterException", "the SecretString is longer than 65536 bytes"}
+	id, value, err := in.newVersion()
+	if err != nil {
+		return nil, err
 	}
-	id := in.Token
-	if id == "" {
-		id = newVersionID()
-	}
-	v, err := found.put(id, g2a.NewSecret(*in.SecretString), in.VersionStages, s.clock())
+	v, err := found.put(id, value, in.VersionStages, s.clock())
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +170,39 @@ func (s *Server) listSecrets(request) (any, error) {
 		list = append(list, d)
 	}
 	return map[string]any{"SecretList": list}, nil
+}
+
+func (s *Server) listSecretVersionIDs(in request) (any, error) {
+	found, err := s.find(in.SecretID)
+	if err != nil {
+		return nil, err
+	}
+	type entry struct {
+		VersionId     string // the names of the protocol
+		VersionStages []string
+		CreatedDate   float64
+	}
+	list := []entry{}
+	for _, v := range found.versions {
+		if len(v.stages) > 0 || in.IncludeDeprecated {
+			list = append(list, entry{v.id, slices.Clone(v.stages), epoch(v.created)})
+		}
+	}
+	return struct {
+		ARN, Name string
+		Versions  []entry
+	}{found.arn, found.name, list}, nil
+}
+
+func (s *Server) updateSecretVersionStage(in request) (any, error) {
+	found, err := s.find(in.SecretID)
+	if err != nil {
+		return nil, err
+	}
+	if err := found.relabel(in.VersionStage, in.RemoveFromVersionID, in.MoveToVersionID); err != nil {
+		return nil, err
+	}
+	return struct{ ARN, Name string }{found.arn, found.name}, nil
 }
 
 // epoch gives a time as the protocol has it: in seconds.

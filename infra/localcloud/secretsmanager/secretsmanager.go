@@ -54,17 +54,23 @@ func New(region, accountID string, clock func() time.Time) *Server {
 func (s *Server) Create(name, description string, value g2a.Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.create(name, description, newVersionID(), value)
+}
+
+func (s *Server) create(name, description, versionID string, value g2a.Secret) *secret {
 	var suffix [3]byte
 	_, _ = rand.Read(suffix[:]) // never fails: see its documentation
 	now := s.clock()
-	s.secrets = append(s.secrets, &secret{
+	created := &secret{
 		name:        name,
 		arn:         s.prefix + name + "-" + hex.EncodeToString(suffix[:]),
 		description: description,
 		created:     now,
 		changed:     now,
-		versions:    []*version{{id: newVersionID(), value: value, created: now, stages: []string{stageCurrent}}},
-	})
+		versions:    []*version{{id: versionID, value: value, created: now, stages: []string{stageCurrent}}},
+	}
+	s.secrets = append(s.secrets, created)
+	return created
 }
 
 func newVersionID() string {
@@ -141,6 +147,45 @@ func (s *secret) move(stage string, to *version) {
 	if !slices.Contains(to.stages, stage) {
 		to.stages = append(to.stages, stage)
 	}
+}
+
+// relabel takes a label off one version and attaches it to another; either may be "".
+// As on AWS, a label that is attached is moved only by a request that names its version.
+func (s *secret) relabel(stage, from, to string) error {
+	for _, id := range []string{from, to} {
+		if id == "" {
+			continue
+		}
+		if _, err := s.find(id, ""); err != nil {
+			return err
+		}
+	}
+	var attached string
+	if v, err := s.find("", stage); err == nil {
+		attached = v.id
+	}
+	switch {
+	case stage == "" || from == "" && to == "":
+		return &apiError{"InvalidParameterException", "A staging label, and a version to move it to or to remove it from, are required."}
+	case stage == stageCurrent && to == "":
+		return &apiError{"InvalidParameterException", "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed."}
+	case from != attached && (from != "" || attached != to):
+		return &apiError{"InvalidParameterException", fmt.Sprintf("Staging label %s is attached to version %q, so RemoveFromVersionId must name that one.", stage, attached)}
+	}
+	if to == "" {
+		v, err := s.find(from, stage)
+		if err != nil {
+			return err
+		}
+		v.stages = slices.DeleteFunc(v.stages, func(label string) bool { return label == stage })
+		return nil
+	}
+	v, err := s.find(to, "")
+	if err != nil {
+		return err
+	}
+	s.move(stage, v)
+	return nil
 }
 
 // stagesByVersion gives the labels of the versions that have any.

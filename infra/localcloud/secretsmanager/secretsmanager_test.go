@@ -121,6 +121,91 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// labels returns which of the named versions have which labels, as ListSecretVersionIds
+// answers.
+func labels(t *testing.T, client *secretsmanager.Client, names map[string]string) map[string][]string {
+	t.Helper()
+	out, err := client.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: aws.String("MySecret")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for _, v := range out.Versions {
+		if !v.CreatedDate.Equal(start) {
+			t.Errorf("version created %s, want %s", v.CreatedDate, start)
+		}
+		found[names[*v.VersionId]] = v.VersionStages
+	}
+	return found
+}
+
+func TestUpdateVersionStage(t *testing.T) {
+	const refused = "InvalidParameterException"
+	for _, c := range []struct {
+		name            string
+		stage, from, to string // versions are v1, which is the previous one, and v2
+		err             string
+		want            map[string][]string
+	}{
+		{"the previous one is revoked", "AWSPREVIOUS", "v1", "", "", map[string][]string{"v2": {"AWSCURRENT"}}},
+		{"back to the previous one", "AWSCURRENT", "v2", "v1", "", map[string][]string{"v1": {"AWSCURRENT"}, "v2": {"AWSPREVIOUS"}}},
+		{"a label of one's own", "mine", "", "v1", "", map[string][]string{"v1": {"AWSPREVIOUS", "mine"}, "v2": {"AWSCURRENT"}}},
+		{"a label where it is", "AWSPREVIOUS", "", "v1", "", map[string][]string{"v1": {"AWSPREVIOUS"}, "v2": {"AWSCURRENT"}}},
+		{"no version named to take it from", "AWSPREVIOUS", "", "v2", refused, nil},
+		{"taken from one that does not have it", "AWSPREVIOUS", "v2", "", refused, nil},
+		{"the current one without a successor", "AWSCURRENT", "v2", "", refused, nil},
+		{"a label that is nowhere", "mine", "v1", "", refused, nil},
+		{"no version at all", "AWSPREVIOUS", "", "", refused, nil},
+		{"no label", "", "v2", "v1", refused, nil},
+		{"to no such version", "AWSCURRENT", "v2", "v3", "ResourceNotFoundException", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client, _ := newClient(t)
+			ids := map[string]string{"v1": *get(t, client, secretsmanager.GetSecretValueInput{}).VersionId, "v3": strings.Repeat("x", 32)}
+			ids["v2"] = put(t, client, "second value")
+			names := map[string]string{ids["v1"]: "v1", ids["v2"]: "v2"}
+			before := labels(t, client, names)
+			in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("MySecret"), VersionStage: &c.stage}
+			if c.from != "" {
+				in.RemoveFromVersionId = aws.String(ids[c.from])
+			}
+			if c.to != "" {
+				in.MoveToVersionId = aws.String(ids[c.to])
+			}
+			_, err := client.UpdateSecretVersionStage(t.Context(), in)
+			if c.err != "" {
+				var got smithy.APIError
+				if !errors.As(err, &got) || got.ErrorCode() != c.err {
+					t.Errorf("got %v, want %s", err, c.err)
+				}
+				c.want = before
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if got := labels(t, client, names); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("labels %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestCreate(t *testing.T) {
+	client, _ := newClient(t)
+	in := &secretsmanager.CreateSecretInput{Name: aws.String("Another"), Description: aws.String("its own"), SecretString: aws.String("a value")}
+	created, err := client.CreateSecret(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := get(t, client, secretsmanager.GetSecretValueInput{SecretId: created.ARN})
+	if *got.SecretString != "a value" || *got.Name != "Another" || *got.VersionId != *created.VersionId {
+		t.Errorf("got %s, version %s, want version %s", *got.Name, *got.VersionId, *created.VersionId)
+	}
+	var exists *types.ResourceExistsException
+	if _, err := client.CreateSecret(t.Context(), in); !errors.As(err, &exists) {
+		t.Errorf("got %v, want %T", err, exists)
+	}
+}
+
 func TestPutIsIdempotent(t *testing.T) {
 	client, _ := newClient(t)
 	token := "11111111-2222-4333-8444-555555555555"
