@@ -120,7 +120,7 @@ func (m members) flags(name string) map[string]bool {
 	for _, each := range slices.Sorted(maps.Keys(inner.raw)) {
 		if value, ok := readFlag(inner.raw[each]); ok {
 			flags[each] = value
-		} else if !absent(inner.raw[each]) {
+		} else if !blank(inner.raw[each]) {
 			inner.note(each, "is neither true nor false")
 		}
 	}

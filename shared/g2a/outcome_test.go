@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -272,6 +274,33 @@ func TestWholeTimeoutOrNothing(t *testing.T) {
 	}
 }
 
+// shrinking is a context whose deadline moves up, as if a timer had overslept.
+type shrinking struct {
+	context.Context
+	deadline atomic.Pointer[time.Time]
+}
+
+func (s *shrinking) Deadline() (time.Time, bool) { return *s.deadline.Load(), true }
+
+// TestTimeLostWhileWaiting: what fitted when the wait began may not fit after it; then the
+// refusal before it stands.
+func TestTimeLostWhileWaiting(t *testing.T) {
+	for _, call := range onces {
+		t.Run(call.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := &shrinking{Context: t.Context()}
+				ctx.deadline.Store(new(time.Now().Add(time.Minute)))
+				time.AfterFunc(time.Second, func() { ctx.deadline.Store(new(time.Now().Add(8 * time.Second))) })
+				g2aServer := &script{replies: []reply{answer(429, body("BR03"), "Retry-After: 3"), answer(200, call.good)}}
+				err := call.make(ctx, newClient(g2aServer))
+				if !errors.Is(err, g2a.ErrThrottled) || g2a.OutcomeOf(err) != g2a.NotDone || len(g2aServer.requests()) != 1 {
+					t.Errorf("error is %v, %v, after %d requests; want ErrThrottled, not done, after one", err, g2a.OutcomeOf(err), len(g2aServer.requests()))
+				}
+			})
+		})
+	}
+}
+
 // TestTooLittleTimeIsNotHeldAgainstG2A: the circuit stays closed.
 func TestTooLittleTimeIsNotHeldAgainstG2A(t *testing.T) {
 	client := newClient(&script{replies: []reply{answer(200, goodPay)}})
@@ -341,6 +370,22 @@ func TestNoConnection(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestNoProxy: net/http fails before it reports anything. The client knows that of its own
+// way of sending, and of no other.
+func TestNoProxy(t *testing.T) {
+	for _, call := range onces {
+		t.Run(call.name, func(t *testing.T) {
+			own := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("no proxy") }}
+			for want, transport := range map[g2a.Outcome]http.RoundTripper{g2a.NotDone: own, g2a.OutcomeUnknown: roundTrip(own.RoundTrip)} {
+				err := call.make(t.Context(), g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: transport}))
+				if !errors.Is(err, g2a.ErrUnavailable) || g2a.OutcomeOf(err) != want {
+					t.Errorf("error is %v, %v; want ErrUnavailable, %v", err, g2a.OutcomeOf(err), want)
+				}
+			}
+		})
 	}
 }
 

@@ -132,7 +132,7 @@ func TestLenientProducts(t *testing.T) {
 		{"empty lists that are objects", `"images":{},"videos":{},"categories":{}`, `id 7, 3 at 4.99 EUR`},
 		{"false for what is not known", `"slug":false,"developer":false,"priceLimit":false,"images":false,"retail_min_price":false,"requirements":{"minimal":false}`, `id 7, 3 at 4.99 EUR`},
 		{"null for what is not known", `"name":null,"videos":null,"retailMinBasePrice":null,"priceLimit":{"min":null},"restrictions":{"pegi_sex":null},"categories":[{"id":null,"name":null}]`, `id 7, 3 at 4.99 EUR`},
-		{"an empty string for what is not known", `"name":"","retail_min_price":"","priceLimit":{"min":""},"categories":[{"id":"","name":""}]`, `id 7, 3 at 4.99 EUR`},
+		{"an empty string for what is not known", `"name":"","restrictions":{"pegi_sex":""},"retail_min_price":"","priceLimit":{"min":""},"categories":[{"id":"","name":""}]`, `id 7, 3 at 4.99 EUR`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
