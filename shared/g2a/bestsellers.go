@@ -25,8 +25,8 @@ type BestsellerQuery struct {
 	Platform string
 }
 
-// Bestsellers gives one page of the products that sell best. Where G2A does not tell
-// of pages, the list is one page.
+// Bestsellers returns one page of the products that sell best. If G2A states no paging, the
+// list is one page.
 func (c *Client) Bestsellers(ctx context.Context, query BestsellerQuery) (Page[Bestseller], error) {
 	r := request{api: importAPI, method: "GET", route: "/bestsellers", url: c.cfg.ImportURL + "/bestsellers" + query.encode()}
 	if fault := checkPaging(query.Page, query.PerPage); fault != nil {
@@ -48,7 +48,7 @@ func (c *Client) Bestsellers(ctx context.Context, query BestsellerQuery) (Page[B
 	return page, nil
 }
 
-// AllBestsellers gives the bestsellers on all pages, as AllProducts gives products.
+// AllBestsellers returns the bestsellers on all pages, as AllProducts returns products.
 func (c *Client) AllBestsellers(ctx context.Context, query BestsellerQuery) iter.Seq2[Bestseller, error] {
 	if query.PerPage == 0 {
 		query.PerPage = maxPerPage

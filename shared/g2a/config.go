@@ -57,9 +57,9 @@ const (
 	liveWebHost    = "www.g2a.com"
 )
 
-// ParseConfig reads the configuration from the G2A_* variables that lookup gives
-// (os.LookupEnv, for one). Every mistake is reported, each with the name of its
-// variable. An empty variable is an absent one.
+// ParseConfig reads the configuration from the G2A_* variables that lookup returns
+// (os.LookupEnv, say). Every mistake is reported with the name of its variable. An empty
+// variable is an absent one.
 //
 //	G2A_ENV            sandbox (default) or live
 //	G2A_API_URL        G2A's origin, bare or with the path of either API; default by G2A_ENV
@@ -99,7 +99,7 @@ func (p *parser) value(name string) string {
 	return value
 }
 
-// oneOf gives the variable's value, which must be one of choices; the first is
+// oneOf returns the variable's value, which must be one of choices; the first is
 // the default.
 func (p *parser) oneOf(name string, choices ...string) string {
 	value := p.value(name)
@@ -192,7 +192,7 @@ func (p *parser) furtherHosts(env Env) []string {
 	return hosts
 }
 
-// apiHost gives the host of a URL that is an https origin, bare or with the path
+// apiHost returns the host of a URL that is an https origin, bare or with the path
 // of either API; a port other than 443 stays on it.
 func apiHost(raw string) (string, error) {
 	u, err := url.Parse(raw)
@@ -219,7 +219,7 @@ func apiHost(raw string) (string, error) {
 
 // ParseCredentials reads credentials from G2A_API_HASH and G2A_API_KEY, as
 // ParseConfig reads its variables. G2A_API_SECRET is the deprecated name of
-// G2A_API_HASH: it still works, and deprecated then tells to warn about it.
+// G2A_API_HASH: it still works, and deprecated reports that it was used.
 func ParseCredentials(lookup func(name string) (string, bool)) (c Credentials, deprecated bool, err error) {
 	p := parser{lookup: lookup}
 	hash, old, key := p.value("G2A_API_HASH"), p.value("G2A_API_SECRET"), p.value("G2A_API_KEY")

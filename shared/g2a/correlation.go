@@ -11,12 +11,12 @@ const HeaderCorrelationID = "X-Correlation-ID"
 
 type correlationKey struct{}
 
-// WithCorrelationID gives the calls made with the context this correlation id.
+// WithCorrelationID sets the correlation id of the calls made with the context.
 func WithCorrelationID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, correlationKey{}, id)
 }
 
-// CorrelationID gives the context's correlation id, or "".
+// CorrelationID returns the context's correlation id, or "".
 func CorrelationID(ctx context.Context) string {
 	id, _ := ctx.Value(correlationKey{}).(string)
 	return id
@@ -26,7 +26,7 @@ func CorrelationID(ctx context.Context) string {
 // that no call fails for it.
 var correlationPattern = regexp.MustCompile(`^[!-~]{1,256}$`)
 
-// correlated gives a context that has a correlation id, and the id.
+// correlated returns a context that has a correlation id, and the id.
 func correlated(ctx context.Context) (context.Context, string) {
 	id := CorrelationID(ctx)
 	if correlationPattern.MatchString(id) {

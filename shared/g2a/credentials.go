@@ -124,7 +124,7 @@ const (
 	// AuthHeader sends "Authorization: <hash>, <key>": the documented form.
 	AuthHeader AuthScheme = "header"
 	// AuthSigned sends X-API-HASH, X-API-KEY, X-G2A-Timestamp and X-G2A-Hash. Live
-	// is said to have refused it; it is there for accounts that were told to use it.
+	// is said to have refused it; it is there for accounts that G2A has asked to use it.
 	AuthSigned AuthScheme = "signed"
 )
 

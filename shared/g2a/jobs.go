@@ -40,7 +40,7 @@ type JobError struct {
 	Job Job // Status is failed or cancelled
 }
 
-// Error tells what became of the job and why, in one line.
+// Error reports what became of the job and why, in one line.
 func (e *JobError) Error() string {
 	text := fmt.Sprintf("job %s is %s", printable(e.Job.ID, 64, nil), e.Job.Status)
 	if e.Job.Code != "" {
@@ -59,7 +59,7 @@ const (
 	maxJobWait = 10 * time.Minute
 )
 
-// Job gives a job as it is now.
+// Job returns a job as it is now.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	r := request{api: importAPI, method: "GET", route: "/jobs/{id}", url: c.cfg.ImportURL + "/jobs/" + url.PathEscape(id)}
 	if fault := checkID(id); fault != nil {
@@ -77,10 +77,10 @@ func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	return job, nil
 }
 
-// WaitJob looks at a job until it is completed, and gives it. A job that ends
-// otherwise is a *JobError. It waits until the context's deadline, and ten minutes at
-// most; then the error is context.DeadlineExceeded, and the job as it was last seen is
-// given with it. What passes by itself (Error.Temporary) does not end the wait.
+// WaitJob polls a job until it is completed, and returns it. A job that ends otherwise is
+// a *JobError. It waits until the context's deadline, and ten minutes at most; then the
+// error is context.DeadlineExceeded, and the job is returned as it was last seen. A
+// temporary error (Error.Temporary) does not end the wait.
 func (c *Client) WaitJob(ctx context.Context, id string) (Job, error) {
 	ctx, _ = correlated(ctx)
 	ctx, cancel := context.WithTimeout(ctx, maxJobWait)

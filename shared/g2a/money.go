@@ -45,10 +45,10 @@ func (m Money) AtMost(limit Money) bool {
 // IsZero reports whether m is the zero value: no amount and no currency.
 func (m Money) IsZero() bool { return m.Currency == "" && m.Amount.IsZero() }
 
-// String gives the amount with at least two places and the currency: "4.90 EUR".
+// String returns the amount with at least two places and the currency: "4.90 EUR".
 func (m Money) String() string { return m.Text() + " " + m.Currency }
 
-// Text gives the amount alone with at least two places: "4.90".
+// Text returns the amount alone with at least two places: "4.90".
 func (m Money) Text() string {
 	return m.Amount.StringFixed(max(2, -m.Amount.Exponent()))
 }

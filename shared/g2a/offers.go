@@ -62,17 +62,17 @@ type Offer struct {
 	Variant    json.RawMessage // a JSON object as G2A sent it, nil where there is none
 }
 
-// NewOffer is an offer to be made.
+// NewOffer is an offer to create.
 type NewOffer struct {
 	Type       OfferType
 	ProductID  string
 	Price      Money // in EUR
 	Visibility Visibility
-	Inventory  *int            // pieces; nil is not told
-	Variant    json.RawMessage // a JSON object; nil is not told
+	Inventory  *int            // pieces; nil is left out
+	Variant    json.RawMessage // a JSON object; nil is left out
 }
 
-// OfferChange is what is to change of an offer; what is nil or "" stays as it is.
+// OfferChange is what to change of an offer; what is nil or "" stays as it is.
 type OfferChange struct {
 	Price      *Money // in EUR
 	Visibility Visibility
@@ -91,10 +91,9 @@ type OfferQuery struct {
 	Active    *bool
 }
 
-// CreateOffer puts a product up for sale. It is done by a job, whose id it gives:
-// WaitJob tells the offer's id. G2A takes no reference of ours, so two calls are two
-// offers; after an ErrUnavailable or ErrMalformedAnswer the list of offers tells
-// whether there is one.
+// CreateOffer puts a product up for sale. A job does it, whose id is returned: WaitJob
+// returns the offer's. G2A takes no reference of ours, so two calls are two offers; after
+// an unknown outcome the list of offers shows whether there is one.
 func (c *Client) CreateOffer(ctx context.Context, offer NewOffer) (jobID string, err error) {
 	var wire struct {
 		JobID json.RawMessage `json:"jobId"`
@@ -116,12 +115,12 @@ func (c *Client) CreateOffer(ctx context.Context, offer NewOffer) (jobID string,
 	return jobID, nil
 }
 
-// Offer gives one offer.
+// Offer returns one offer.
 func (c *Client) Offer(ctx context.Context, id string) (Offer, error) {
 	return c.offer(ctx, request{api: importAPI, method: "GET", route: "/offers/{id}"}, id)
 }
 
-// ChangeOffer changes an offer and gives it as it is then.
+// ChangeOffer changes an offer and returns it as it is then.
 func (c *Client) ChangeOffer(ctx context.Context, id string, change OfferChange) (Offer, error) {
 	r := request{api: importAPI, method: "PATCH", route: "/offers/{id}", effect: changes}
 	if fault := change.check(); fault != nil {
@@ -134,7 +133,7 @@ func (c *Client) ChangeOffer(ctx context.Context, id string, change OfferChange)
 	return c.offer(ctx, r, id)
 }
 
-// offer makes a call that gives the offer of this id.
+// offer makes a call that returns the offer of this id.
 func (c *Client) offer(ctx context.Context, r request, id string) (Offer, error) {
 	r.url = c.cfg.ImportURL + "/offers/" + url.PathEscape(id)
 	if fault := checkID(id); fault != nil {
@@ -152,7 +151,7 @@ func (c *Client) offer(ctx context.Context, r request, id string) (Offer, error)
 	return offer, nil
 }
 
-// Offers gives one page of the offers selected.
+// Offers returns one page of the offers selected.
 func (c *Client) Offers(ctx context.Context, query OfferQuery) (Page[Offer], error) {
 	r := request{api: importAPI, method: "GET", route: "/offers", url: c.cfg.ImportURL + "/offers" + query.encode()}
 	if fault := query.check(); fault != nil {
@@ -170,7 +169,7 @@ func (c *Client) Offers(ctx context.Context, query OfferQuery) (Page[Offer], err
 	return page, nil
 }
 
-// AllOffers gives the offers selected on all pages, as AllProducts gives products.
+// AllOffers returns the offers selected on all pages, as AllProducts returns products.
 func (c *Client) AllOffers(ctx context.Context, query OfferQuery) iter.Seq2[Offer, error] {
 	if query.PerPage == 0 {
 		query.PerPage = maxPerPage
@@ -182,9 +181,9 @@ func (c *Client) AllOffers(ctx context.Context, query OfferQuery) iter.Seq2[Offe
 		}).all(ctx)
 }
 
-// AddInventory adds keys to an offer and gives the id of the collection they are in.
-// After an ErrUnavailable or ErrMalformedAnswer they may have been added: adding them
-// again would sell a key twice.
+// AddInventory adds keys to an offer and returns the id of the collection they are in.
+// After an unknown outcome they may have been added: adding them again would sell a key
+// twice.
 func (c *Client) AddInventory(ctx context.Context, offerID string, keys []Secret) (collectionUUID string, err error) {
 	r := request{
 		api: importAPI, method: "POST", route: "/offers/{id}/inventory", effect: changes, secrets: keys,
@@ -219,7 +218,7 @@ func (c *Client) AddInventory(ctx context.Context, offerID string, keys []Secret
 	return collectionUUID, nil
 }
 
-// wireOffer is an offer as G2A sends it. Pointers tell absent from zero.
+// wireOffer is an offer as G2A sends it. Pointers distinguish absent from zero.
 type wireOffer struct {
 	ID         json.RawMessage `json:"id"`
 	Type       OfferType       `json:"offerType"`
@@ -285,7 +284,7 @@ func checkVariant(variant json.RawMessage) *FieldError {
 	return nil
 }
 
-// check tells what in the offer cannot be good.
+// check reports what cannot be valid in the offer.
 func (o NewOffer) check() *FieldError {
 	for _, fault := range []*FieldError{
 		readChoice("offerType", o.Type, offerTypes),
@@ -302,7 +301,7 @@ func (o NewOffer) check() *FieldError {
 	return checkStock(o.Inventory, o.Variant)
 }
 
-// check tells what in the change cannot be good.
+// check reports what cannot be valid in the change.
 func (o OfferChange) check() *FieldError {
 	if o.Price == nil && o.Visibility == "" && o.Active == nil && o.Inventory == nil && o.Variant == nil {
 		return &FieldError{Field: "price, visibility, active, inventory or variant", Problem: "is missing"}
@@ -320,7 +319,7 @@ func (o OfferChange) check() *FieldError {
 	return checkStock(o.Inventory, o.Variant)
 }
 
-// checkStock checks what an offer and its change have in common; nil is not told.
+// checkStock checks what an offer and its change have in common; nil is absent.
 func checkStock(inventory *int, variant json.RawMessage) *FieldError {
 	if inventory != nil && *inventory < 0 {
 		return &FieldError{Field: "inventory.size", Problem: "is negative"}
@@ -366,7 +365,7 @@ func (o OfferChange) wire() wireOfferRequest {
 	return w
 }
 
-// check tells what in the query cannot be good.
+// check reports what cannot be valid in the query.
 func (q OfferQuery) check() *FieldError {
 	if q.Type != "" {
 		if fault := readChoice("offerType", q.Type, offerTypes); fault != nil {

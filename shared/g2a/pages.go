@@ -101,7 +101,7 @@ type part[T any] struct {
 	number, total int
 }
 
-// all gives the items one by one. The calls of one loop share a correlation id.
+// all returns the items one by one. The calls of one loop share a correlation id.
 func (w walk[T]) all(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, id := correlated(ctx)
@@ -124,7 +124,7 @@ func (w walk[T]) all(ctx context.Context) iter.Seq2[T, error] {
 				}
 			}
 			if asked == 0 {
-				limit = got.total + w.size // and a page of those that are added meanwhile
+				limit = got.total + w.size // and a page of those added concurrently
 			}
 			if seen += len(got.items); len(got.items) == 0 || seen >= min(got.total, limit) {
 				return
@@ -134,7 +134,7 @@ func (w walk[T]) all(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// odd tells what would make a walk endless, or go over the same items again and again.
+// odd reports what would make a walk endless, or repeat the same items.
 func (w walk[T]) odd(got part[T], asked int, before []T) *FieldError {
 	same := func(a, b T) bool { return w.id(a) == w.id(b) }
 	named := func(item T) bool { return w.id(item) != "" } // those without an id are all alike

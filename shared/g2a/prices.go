@@ -23,7 +23,7 @@ type PriceSimulation struct {
 	BusinessIncome     map[string]Money // what the seller gets from a business
 }
 
-// SimulatePrice tells what an offer's price comes to for seller and buyer, in one
+// SimulatePrice returns what an offer's price comes to for seller and buyer, in one
 // country or, where country is "", in all of them.
 func (c *Client) SimulatePrice(ctx context.Context, productID string, price Money, country string) (PriceSimulation, error) {
 	r := request{api: importAPI, method: "GET", route: "/prices/simulations"}

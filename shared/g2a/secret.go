@@ -12,7 +12,7 @@ const redacted = "[redacted]"
 
 // Secret is a credential, a token, a signature or a product key. Every way of
 // printing it (fmt, log/slog, encoding/json and text) says "[redacted]"; only
-// Reveal gives the value. The zero Secret is the absent one.
+// Reveal returns the value. The zero Secret is the absent one.
 //
 // The value stands behind a pointer, so that a Secret in an unexported field,
 // where fmt cannot call its methods, prints as an address.
@@ -20,7 +20,7 @@ type Secret struct {
 	value *string
 }
 
-// NewSecret wraps value. An empty value gives the zero Secret.
+// NewSecret wraps value. An empty value is the zero Secret.
 func NewSecret(value string) Secret {
 	if value == "" {
 		return Secret{}

@@ -39,7 +39,7 @@ const (
 	releaseTimeout = time.Second
 )
 
-// TTL gives the life that is left, never less than nothing.
+// TTL returns the life that is left, never less than zero.
 func (t Token) TTL(now time.Time) time.Duration { return max(0, t.ExpiresAt.Sub(now)) }
 
 func (t Token) life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
@@ -54,7 +54,7 @@ func (t Token) fresh(now time.Time) bool {
 	return t.usable(now) && t.TTL(now) >= t.life()/refreshShare
 }
 
-// A TokenSource gives an access token that can be used now. Sources are stacked:
+// A TokenSource returns an access token that can be used now. Sources are stacked:
 // SharedTokens over a TokenStore and G2A, and RememberedTokens over that.
 type TokenSource interface {
 	Token(ctx context.Context) (Token, error)
@@ -62,8 +62,8 @@ type TokenSource interface {
 
 // A DroppingSource is a TokenSource that can forget a token. The client asks it when
 // G2A rejects the token before its time. Only exactly that token is forgotten: the
-// next one, which another caller or instance may have got meanwhile, stays. What
-// fails is for the source to tell; Token then gives the same token again.
+// next one, which another caller or instance may have acquired since, stays. A failure is
+// for the source to report; Token then returns the same token again.
 type DroppingSource interface {
 	TokenSource
 	DropToken(ctx context.Context, token Token)
@@ -74,8 +74,8 @@ type tokenFunc func(ctx context.Context) (Token, error)
 
 func (f tokenFunc) Token(ctx context.Context) (Token, error) { return f(ctx) }
 
-// TokenRecord is what a TokenStore keeps of one account. The zero value is an account
-// that nothing is known of.
+// TokenRecord is what a TokenStore keeps of one account. The zero value means that nothing
+// is stored for the account.
 type TokenRecord struct {
 	// Token is the newest token. Where there is none, Access is absent and Version that
 	// of the last one, 0 where there was none ever.
@@ -97,7 +97,7 @@ type TokenRejection struct {
 	Until time.Time // G2A is not asked again before
 }
 
-// next gives the rejection after this one.
+// next returns the rejection after this one.
 func (r TokenRejection) next(now time.Time) TokenRejection {
 	wait := min(maxRejectionPause, rejectionPause<<min(r.Count, 10))
 	return TokenRejection{Count: r.Count + 1, Until: now.Add(wait)}
@@ -117,12 +117,12 @@ type TokenStore interface {
 	SaveToken(ctx context.Context, fingerprint, owner string, token Token) (bool, error)
 	// ReleaseToken ends the owner's lease without a token, and keeps the rejection.
 	ReleaseToken(ctx context.Context, fingerprint, owner string, rejection TokenRejection) error
-	// DropToken forgets the token where it is the one kept, told by Access, and leaves
-	// another one, a lease and the version's count as they are.
+	// DropToken forgets the token if it is the one kept, by its Access, and leaves another
+	// one, a lease and the version's count as they are.
 	DropToken(ctx context.Context, fingerprint string, token Token) error
 }
 
-// SharedTokens gives the token that all instances share, and fetches the next one
+// SharedTokens returns the token that all instances share, and fetches the next one
 // when it is one's turn: one instance fetches, the others go on with the token they
 // have, or wait when there is none. While the store fails, each fetches its own.
 // Credentials that G2A rejects are left alone, by all instances, for 30 seconds, and
@@ -157,7 +157,7 @@ func (s *SharedTokens) Token(ctx context.Context) (Token, error) {
 	return s.tokenFor(ctx, rotated)
 }
 
-// tokenFor gives the token of one account.
+// tokenFor returns the token of one account.
 func (s *SharedTokens) tokenFor(ctx context.Context, credentials Credentials) (Token, error) {
 	fingerprint := credentials.Fingerprint()
 	var watched leaseWatch
@@ -195,7 +195,7 @@ func (s *SharedTokens) tokenFor(ctx context.Context, credentials Credentials) (T
 	}
 }
 
-// leaseWatch tells when another instance's lease is over although the clocks differ:
+// leaseWatch reports when another instance's lease is over although the clocks differ:
 // when it was seen unchanged for its whole length, by this instance's clock alone. Who
 // has not watched it so long goes by the owner's clock, and allows for the skew.
 type leaseWatch struct {
@@ -272,7 +272,7 @@ func (s *SharedTokens) storeFailed(ctx context.Context, what string, err error) 
 	}
 }
 
-// pause waits, or gives the context's error.
+// pause waits, or returns the context's error.
 func pause(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -320,7 +320,7 @@ func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
 		return token, nil // another caller asks for the next one
 	}
 	defer func() { <-r.turn }()
-	token, serves = r.remembered() // another caller may have got one meanwhile
+	token, serves = r.remembered() // another caller may have acquired one since
 	if serves {
 		return token, nil
 	}
@@ -381,7 +381,7 @@ func (r *RememberedTokens) takeTurn(ctx context.Context, dispensable bool) (bool
 	}
 }
 
-// remembered gives the last token, and whether it serves without asking.
+// remembered returns the last token, and whether it can be used without asking.
 func (r *RememberedTokens) remembered() (token Token, serves bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -38,7 +38,7 @@ const (
 	EventOrderCancelled EventType = "order.cancelled"
 )
 
-// EventStatus is an order's status as webhooks tell it.
+// EventStatus is an order's status as webhooks state it.
 type EventStatus string
 
 // The statuses G2A sends.
@@ -109,8 +109,8 @@ func webhookMAC(hash Secret, body []byte, timestamp, nonce string) []byte {
 // caller, who remembers them.
 //
 // The signature is computed and compared whatever else is wrong, and nothing of the
-// body is read before it is right: the time that a refusal takes does not tell the
-// sender what it is for.
+// body is read before it is right: the time that a refusal takes does not reveal
+// its reason to the sender.
 func VerifyWebhook(body []byte, header http.Header, hashes []Secret, now time.Time) (Event, error) {
 	h, err := readWebhookHeader(header, now)
 	signed := signedByOne(hashes, h.signature[:], body, h.timestamp, h.nonce)
@@ -135,7 +135,7 @@ type webhookHeader struct {
 	sentAt           time.Time
 }
 
-// readWebhookHeader reads all headers, also after a mistake, and gives the first one.
+// readWebhookHeader reads all headers, even after a mistake, and returns the first one.
 func readWebhookHeader(header http.Header, now time.Time) (h webhookHeader, mistake error) {
 	signature, err := only(header, HeaderSignature, ErrSignatureAbsent)
 	note := func(err error) {
@@ -161,7 +161,7 @@ func readWebhookHeader(header http.Header, now time.Time) (h webhookHeader, mist
 	return h, mistake
 }
 
-// only gives the one value of a header. With two, sender and receiver might mean
+// only returns the one value of a header. With two, sender and receiver might mean
 // different ones.
 func only(header http.Header, name string, missing error) (string, error) {
 	values := header.Values(name)
@@ -189,7 +189,7 @@ func readTimestamp(timestamp string, now time.Time) (time.Time, error) {
 	return sentAt, nil
 }
 
-// signedByOne tries every hash, in a time that does not tell which one matched.
+// signedByOne tries every hash, in a time that does not reveal which one matched.
 func signedByOne(hashes []Secret, given, body []byte, timestamp, nonce string) bool {
 	signed := false
 	for _, hash := range hashes {
@@ -231,10 +231,10 @@ func ParseEvent(body []byte) (Event, error) {
 	return event, nil
 }
 
-// eventReader reads texts and keeps the first mistake.
+// eventReader reads strings and keeps the first mistake.
 type eventReader struct{ err error }
 
-// text reads a required text that fits into an id: all texts of an event become
+// text reads a required string that is fit for an id: all strings of an event become
 // parts of keys or log lines.
 func (r *eventReader) text(fields map[string]json.RawMessage, name string) string {
 	var value string
@@ -255,7 +255,7 @@ func (r *eventReader) text(fields map[string]json.RawMessage, name string) strin
 	return ""
 }
 
-// readObject gives an object's fields. An object with two fields of one name, at
+// readObject returns an object's fields. An object with two fields of one name, at
 // any depth, is refused: two readers could read it differently.
 func readObject(raw []byte) (map[string]json.RawMessage, error) {
 	if len(raw) == 0 {
