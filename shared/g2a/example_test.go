@@ -88,11 +88,11 @@ func ExampleClient_CreateOrder() {
 		fmt.Println(err)
 		return
 	}
-	if _, err := client.PayOrder(ctx, order.ID); errors.Is(err, g2a.ErrUnavailable) || errors.Is(err, g2a.ErrMalformedAnswer) {
-		fmt.Println("whether it was charged is for the details to tell:", err)
-	} else if err != nil {
+	if _, err := client.PayOrder(ctx, order.ID); g2a.OutcomeOf(err) == g2a.NotDone {
 		fmt.Println(err)
 		return
+	} else if err != nil {
+		fmt.Println("it may have been charged, the details decide:", err)
 	}
 	details, err := client.OrderDetails(ctx, order.ID)
 	if err != nil {
@@ -105,10 +105,10 @@ func ExampleClient_CreateOrder() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("key:", key.Value, "- there to be revealed:", len(key.Value.Reveal()) > 0)
+	fmt.Println("key:", key.Value, "- understood:", !key.Value.IsZero())
 	// Output:
 	// complete 4.99 EUR
-	// key: [redacted] - there to be revealed: true
+	// key: [redacted] - understood: true
 }
 
 func ExampleClient_CreateOffer() {
