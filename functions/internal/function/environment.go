@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,10 +32,13 @@ const (
 // Environment is what the functions read from their variables. ReadEnvironment
 // makes a valid one.
 type Environment struct {
-	G2A         g2a.Config
-	SecretID    string // name or ARN of the secret with the credentials
-	StateTable  string
-	OrdersTable string
+	G2A      g2a.Config
+	SecretID string // name or ARN of the secret with the credentials
+	// PreviousHashFor is how long after a rotation the previous API hash is accepted;
+	// zero: not at all.
+	PreviousHashFor time.Duration
+	StateTable      string
+	OrdersTable     string
 
 	region                                   string
 	credentials                              aws.CredentialsProvider
@@ -44,6 +48,9 @@ type Environment struct {
 // ReadEnvironment reads the variables that lookup gives: those of g2a.ParseConfig, and
 //
 //	G2A_SECRET_ID   the secret with the credentials
+//	G2A_PREVIOUS_HASH_HOURS
+//	                how long after a rotation the previous API hash is accepted: 0 to
+//	                168, default 24; 0 is not at all
 //	STATE_TABLE     the table of tokens, nonces and events
 //	ORDERS_TABLE    the table of orders
 //	AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
@@ -61,11 +68,12 @@ func ReadEnvironment(lookup func(name string) (string, bool)) (Environment, erro
 		r.mistakes = append(r.mistakes, err)
 	}
 	e := Environment{
-		G2A:         config,
-		SecretID:    r.required("G2A_SECRET_ID"),
-		StateTable:  r.required("STATE_TABLE"),
-		OrdersTable: r.required("ORDERS_TABLE"),
-		region:      r.required("AWS_REGION"),
+		G2A:             config,
+		SecretID:        r.required("G2A_SECRET_ID"),
+		PreviousHashFor: time.Duration(r.integer("G2A_PREVIOUS_HASH_HOURS", 24, 0, 168)) * time.Hour,
+		StateTable:      r.required("STATE_TABLE"),
+		OrdersTable:     r.required("ORDERS_TABLE"),
+		region:          r.required("AWS_REGION"),
 		credentials: credentials.NewStaticCredentialsProvider(
 			r.required("AWS_ACCESS_KEY_ID"), r.required("AWS_SECRET_ACCESS_KEY"), r.value("AWS_SESSION_TOKEN")),
 		dynamoDBEndpoint:       r.endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
@@ -93,6 +101,19 @@ func (r *reader) required(name string) string {
 		r.mistakes = append(r.mistakes, fmt.Errorf("%s: is missing", name))
 	}
 	return value
+}
+
+// integer returns the variable's value, and fallback where it is empty.
+func (r *reader) integer(name string, fallback, lowest, highest int) int {
+	value := r.value(name)
+	if value == "" {
+		return fallback
+	}
+	number, err := strconv.Atoi(value)
+	if err != nil || number < lowest || number > highest {
+		r.mistakes = append(r.mistakes, fmt.Errorf("%s: %.40q is not an integer from %d to %d", name, value, lowest, highest))
+	}
+	return number
 }
 
 func (r *reader) endpoint(name string) *string {
@@ -137,10 +158,11 @@ func (e Environment) SecretsManager() *secretsmanager.Client {
 	})
 }
 
-// Credentials reads G2A's credentials from the secret, and tells log where it cannot.
+// Credentials returns the source of G2A's credentials, the secret. What it cannot read
+// it reports to log.
 func (e Environment) Credentials(log *slog.Logger) *secrets.Credentials {
 	credentials := secrets.New(e.SecretsManager(), e.SecretID, time.Now)
-	credentials.Log = log
+	credentials.Log, credentials.PreviousFor = log, e.PreviousHashFor
 	return credentials
 }
 

@@ -1,12 +1,14 @@
 package function_test
 
 import (
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -64,12 +66,17 @@ func TestReadEnvironment(t *testing.T) {
 		{"DynamoDB's endpoint without a scheme", map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": "127.0.0.1:8000"}, []string{"AWS_ENDPOINT_URL_DYNAMODB"}},
 		{"DynamoDB's endpoint without a host", map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": "http:///x"}, []string{"AWS_ENDPOINT_URL_DYNAMODB"}},
 		{"Secrets Manager's endpoint of another scheme", map[string]string{"AWS_ENDPOINT_URL_SECRETS_MANAGER": "ftp://127.0.0.1"}, []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER"}},
+		{"no hours for the previous hash", map[string]string{"G2A_PREVIOUS_HASH_HOURS": "0"}, nil},
+		{"a week for the previous hash", map[string]string{"G2A_PREVIOUS_HASH_HOURS": "168"}, nil},
+		{"more than a week", map[string]string{"G2A_PREVIOUS_HASH_HOURS": "169"}, []string{"G2A_PREVIOUS_HASH_HOURS"}},
+		{"negative hours", map[string]string{"G2A_PREVIOUS_HASH_HOURS": "-1"}, []string{"G2A_PREVIOUS_HASH_HOURS"}},
+		{"hours that are no integer", map[string]string{"G2A_PREVIOUS_HASH_HOURS": "1.5"}, []string{"G2A_PREVIOUS_HASH_HOURS"}},
 		{"G2A's variables are checked too", map[string]string{"G2A_ENV": "staging"}, []string{"G2A_ENV"}},
 		{"all at once", map[string]string{
-			"G2A_TIMEOUT_MS": "1", "G2A_RETRY_MAX": "9", "G2A_SECRET_ID": "", "STATE_TABLE": "", "ORDERS_TABLE": "", "AWS_REGION": "",
+			"G2A_TIMEOUT_MS": "1", "G2A_RETRY_MAX": "9", "G2A_SECRET_ID": "", "G2A_PREVIOUS_HASH_HOURS": "x", "STATE_TABLE": "", "ORDERS_TABLE": "", "AWS_REGION": "",
 			"AWS_ACCESS_KEY_ID": "", "AWS_ENDPOINT_URL_DYNAMODB": "x", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://user:" + secretAccessKey + "@",
 		}, []string{
-			"G2A_TIMEOUT_MS", "G2A_RETRY_MAX", "G2A_SECRET_ID", "STATE_TABLE", "ORDERS_TABLE", "AWS_REGION",
+			"G2A_TIMEOUT_MS", "G2A_RETRY_MAX", "G2A_SECRET_ID", "G2A_PREVIOUS_HASH_HOURS", "STATE_TABLE", "ORDERS_TABLE", "AWS_REGION",
 			"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 		}},
 	}
@@ -116,6 +123,27 @@ func TestReadEnvironmentValues(t *testing.T) {
 	}
 	if o := e.SecretsManager().Options(); o.BaseEndpoint != nil || o.Region != "eu-central-1" {
 		t.Errorf("Secrets Manager: endpoint %v, region %q", o.BaseEndpoint, o.Region)
+	}
+}
+
+func TestPreviousHash(t *testing.T) {
+	for _, tt := range []struct {
+		name, hours string
+		want        time.Duration
+	}{
+		{"by default", "", 24 * time.Hour},
+		{"not at all", "0", 0},
+		{"for a week", "168", 168 * time.Hour},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := function.ReadEnvironment(lookup(with(map[string]string{"G2A_PREVIOUS_HASH_HOURS": tt.hours})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := e.Credentials(slog.New(slog.DiscardHandler)).PreviousFor; got != tt.want {
+				t.Errorf("the previous hash is accepted for %s, want %s", got, tt.want)
+			}
+		})
 	}
 }
 
