@@ -275,7 +275,6 @@ func TestRefused(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	failing := func(context.Context) error { return store.ErrUnavailable }
 	hanging := func(ctx context.Context) error { <-ctx.Done(); return errors.Join(store.ErrUnavailable, ctx.Err()) }
-	conflict := func(context.Context) error { return errors.Join(store.ErrUnavailable, inbox.ErrConflict) }
 	tests := []struct {
 		name   string
 		wrong  bool // the signature
@@ -283,7 +282,6 @@ func TestUnavailable(t *testing.T) {
 	}{
 		{"store fails", false, func(f *fixture) { f.store.before = failing }},
 		{"store hangs", false, func(f *fixture) { f.store.before = hanging }},
-		{"store in conflict without end", false, func(f *fixture) { f.store.before = conflict }},
 		{"secret cannot be read", false, func(f *fixture) { f.hashes.err = errors.New("no secret") }},
 		{"secret cannot be read anew", true, func(f *fixture) { f.hashes.freshErr = errors.New("no secret") }},
 	}
@@ -321,22 +319,6 @@ func TestUnavailable(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestConflictThatPasses: others in the way for a moment are no reason for a 503.
-func TestConflictThatPasses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f, tries := newFixture(), 0
-		f.store.before = func(context.Context) error {
-			if tries++; tries < 4 {
-				return errors.Join(store.ErrUnavailable, inbox.ErrConflict)
-			}
-			return nil
-		}
-		if got := f.deliver(t, delivery{}); got.Body != `{"result":"processed"}` {
-			t.Errorf("got %+v", got)
-		}
-	})
 }
 
 func TestRotation(t *testing.T) {

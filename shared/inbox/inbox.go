@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
@@ -23,13 +22,8 @@ const (
 	Parked     Outcome = "parked"     // verified, but it cannot be applied: kept for a person
 )
 
-var (
-	// ErrNonceReused: the nonce was used with another event. It is a replay.
-	ErrNonceReused = errors.New("nonce was used with another event")
-	// ErrConflict is what a Store gives when other transactions are in the way;
-	// nothing was written, and soon it may be.
-	ErrConflict = errors.New("other transactions are in the way")
-)
+// ErrNonceReused: the nonce was used with another event. It is a replay.
+var ErrNonceReused = errors.New("nonce was used with another event")
 
 // Ranks order the statuses: one of a higher rank replaces one of a lower.
 const (
@@ -93,15 +87,6 @@ type Inbox struct {
 	Clock func() time.Time
 }
 
-const (
-	conflictBase = 10 * time.Millisecond
-	conflictCap  = 500 * time.Millisecond
-	// conflictTries bounds the waits to some 2 s in all; after that the sender waits.
-	conflictTries = 12
-	// answerReserve is left of the deadline for the answer itself.
-	answerReserve = 500 * time.Millisecond
-)
-
 // Receive takes a verified webhook, once. Its errors are ErrNonceReused and the
 // store's: after those nothing is written, and the sender may send it again.
 func (i *Inbox) Receive(ctx context.Context, event g2a.Event, body []byte) (Outcome, error) {
@@ -113,7 +98,7 @@ func (i *Inbox) Receive(ctx context.Context, event g2a.Event, body []byte) (Outc
 	if reason := unapplicable(event); reason != "" {
 		return i.record(ctx, d, Parked, reason)
 	}
-	found, applied, err := whileInConflict(ctx, func() (Found, bool, error) { return i.Store.Apply(ctx, d) })
+	found, applied, err := i.Store.Apply(ctx, d)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("applying event %s: %w", d.EventKey(), err)
@@ -153,7 +138,7 @@ func unapplicable(event g2a.Event) string {
 // record keeps the event without touching the order.
 func (i *Inbox) record(ctx context.Context, d Delivery, outcome Outcome, reason string) (Outcome, error) {
 	d.Outcome, d.LastError = outcome, reason
-	found, applied, err := whileInConflict(ctx, func() (Found, bool, error) { return i.Store.Record(ctx, d) })
+	found, applied, err := i.Store.Record(ctx, d)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("recording event %s: %w", d.EventKey(), err)
@@ -169,24 +154,4 @@ func (d Delivery) again(found Found) (Outcome, error) {
 		return "", ErrNonceReused
 	}
 	return Duplicate, nil
-}
-
-// whileInConflict writes again while other transactions are in the way and time is
-// left.
-func whileInConflict(ctx context.Context, write func() (Found, bool, error)) (Found, bool, error) {
-	for try := 1; ; try++ {
-		found, applied, err := write()
-		if !errors.Is(err, ErrConflict) || try == conflictTries {
-			return found, applied, err
-		}
-		wait := time.Duration(mathrand.Int64N(int64(min(conflictCap, conflictBase<<try))))
-		if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) < wait+answerReserve {
-			return Found{}, false, err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return Found{}, false, err
-		}
-	}
 }

@@ -84,7 +84,6 @@ func nonce(e g2a.Event, nonce string) g2a.Event {
 
 func TestReceive(t *testing.T) {
 	down := errors.New("the store does not answer")
-	busy := fmt.Errorf("writing: %w", inbox.ErrConflict)
 	tests := map[string]struct {
 		before []g2a.Event
 		fail   []error // of the store's calls for the event
@@ -169,12 +168,8 @@ func TestReceive(t *testing.T) {
 			before: []g2a.Event{changed("e1", "lost")},
 			event:  nonce(changed("e1", "lost"), "another"), want: inbox.Duplicate, calls: []string{"record"},
 		},
-		"the store does not answer":            {fail: []error{down}, event: changed("e1", "pending"), err: down, calls: []string{"apply"}},
-		"nor for the record":                   {fail: []error{down}, event: changed("e1", "lost"), err: down, calls: []string{"record"}},
-		"other transactions for a while":       {fail: []error{busy, busy, busy}, event: changed("e1", "pending"), want: inbox.Processed, status: "pending", calls: slices.Repeat([]string{"apply"}, 4)},
-		"other transactions without end":       {fail: slices.Repeat([]error{busy}, 99), event: changed("e1", "pending"), err: inbox.ErrConflict, calls: slices.Repeat([]string{"apply"}, 12)},
-		"other transactions while it is kept":  {fail: []error{busy, busy}, event: changed("e1", "lost"), want: inbox.Parked, calls: slices.Repeat([]string{"record"}, 3), reason: "unknown status lost"},
-		"other transactions, and then a fault": {fail: []error{busy, down}, event: changed("e1", "pending"), err: down, calls: slices.Repeat([]string{"apply"}, 2)},
+		"the store does not answer": {fail: []error{down}, event: changed("e1", "pending"), err: down, calls: []string{"apply"}},
+		"nor for the record":        {fail: []error{down}, event: changed("e1", "lost"), err: down, calls: []string{"record"}},
 		"the store fails between the two writes": {
 			before: []g2a.Event{changed("e1", "processing")}, fail: []error{nil, down},
 			event: changed("e2", "pending"), err: down, status: "processing", calls: []string{"apply", "record"},
@@ -224,37 +219,6 @@ func checkKept(t *testing.T, events map[string]inbox.Delivery, e g2a.Event, outc
 	const sum = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of {}
 	if d.Outcome != outcome || d.LastError != reason || string(d.Body) != "{}" || d.BodySHA256 != sum || !d.ReceivedAt.Equal(received) {
 		t.Errorf("kept %+v, want %s %q", d, outcome, reason)
-	}
-}
-
-// It ends in time to answer, however long other transactions are in the way.
-func TestReceiveDeadline(t *testing.T) {
-	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
-		"deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, 510*time.Millisecond)
-		},
-		"cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			cancel()
-			return ctx, cancel
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				m := newMemory()
-				m.fail = slices.Repeat([]error{inbox.ErrConflict}, 99)
-				ctx, cancel := end(background)
-				defer cancel()
-				begun := time.Now()
-				_, err := (&inbox.Inbox{Store: m, Clock: time.Now}).Receive(ctx, changed("e1", "pending"), nil)
-				if !errors.Is(err, inbox.ErrConflict) {
-					t.Errorf("got %v, want ErrConflict", err)
-				}
-				if took := time.Since(begun); took > 10*time.Millisecond || len(m.calls) > 11 {
-					t.Errorf("took %s and %d calls", took, len(m.calls))
-				}
-			})
-		})
 	}
 }
 

@@ -79,13 +79,10 @@ func (r *Retrier) Retry(ctx context.Context, eventKey string, force bool) (outco
 }
 
 func (r *Retrier) apply(ctx context.Context, p EventRecord, d Delivery, force bool) (Outcome, string, error) {
-	write := func(force bool) (Found, bool, error) {
-		return whileInConflict(ctx, func() (Found, bool, error) { return r.Store.ApplyParked(ctx, p, d, force) })
-	}
-	found, applied, err := write(false)
+	found, applied, err := r.Store.ApplyParked(ctx, p, d, false)
 	reason := d.contradicts(found.Status)
 	if err == nil && !applied && !found.Event && reason != "" && force {
-		found, applied, err = write(true)
+		found, applied, err = r.Store.ApplyParked(ctx, p, d, true)
 	}
 	switch {
 	case err != nil:
@@ -103,7 +100,7 @@ func (r *Retrier) apply(ctx context.Context, p EventRecord, d Delivery, force bo
 // record keeps what became of the event, without touching the order.
 func (r *Retrier) record(ctx context.Context, p EventRecord, d Delivery, outcome Outcome, reason string) (Outcome, string, error) {
 	d.Outcome, d.LastError = outcome, reason
-	_, applied, err := whileInConflict(ctx, func() (Found, bool, error) { return r.Store.RecordParked(ctx, p, d) })
+	_, applied, err := r.Store.RecordParked(ctx, p, d)
 	switch {
 	case err != nil:
 		return "", "", fmt.Errorf("recording event %s: %w", p.Key, err)

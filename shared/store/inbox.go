@@ -122,17 +122,17 @@ func (i Inbox) status(d inbox.Delivery, comparison string) write {
 func statusKey(g2aOrderID string) item { return key("G2A#"+g2aOrderID, "STATUS") }
 
 func (i Inbox) write(ctx context.Context, writes ...write) (inbox.Found, bool, error) {
-	in := &dynamodb.TransactWriteItemsInput{}
-	for _, w := range writes {
-		in.TransactItems = append(in.TransactItems, w.item)
+	items := make([]types.TransactWriteItem, len(writes))
+	for n, w := range writes {
+		items[n] = w.item
 	}
-	_, err := i.DB.TransactWriteItems(ctx, in)
+	err := transact(ctx, i.DB, items...)
 	if err == nil {
 		return inbox.Found{}, true, nil
 	}
 	const doing = "writing the webhook"
 	if conflicting(err) {
-		return inbox.Found{}, false, fmt.Errorf("%s: %w: %w: %w", doing, ErrUnavailable, inbox.ErrConflict, err)
+		return inbox.Found{}, false, unavailable(doing, err)
 	}
 	found, stopped := inbox.Found{}, false
 	for place, reason := range cancellation(err) {

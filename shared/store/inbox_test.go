@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -249,27 +248,6 @@ func TestInboxAnswerLost(t *testing.T) {
 		}
 		wantItem(t, e, e.OrdersTable, "G2A#o1", "STATUS", statusItem("processing", "e1", 1))
 	})
-}
-
-func TestInboxConflict(t *testing.T) {
-	inProgress := storetest.Refusal(`{"__type":"TransactionInProgressException"}`)
-	conflictAndCondition := storetest.Refusal(`{"__type":"TransactionCanceledException","CancellationReasons":[` +
-		`{"Code":"None"},{"Code":"TransactionConflict"},{"Code":"ConditionalCheckFailed","Item":{"status":{"S":"completed"}}}]}`)
-	for name, faults := range map[string][]storetest.Fault{
-		"conflict": {storetest.Conflict(3)},
-		"conflict, and a condition that may be moot": {conflictAndCondition},
-		"in progress": {inProgress, inProgress, inProgress},
-	} {
-		t.Run(name, func(t *testing.T) {
-			storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
-				e.Wire.Fail(faults...)
-				_, applied, err := box(e).Apply(ctx, delivery("n1", "e1", "processing"))
-				if applied || !errors.Is(err, inbox.ErrConflict) || !errors.Is(err, store.ErrUnavailable) {
-					t.Errorf("applied %t, %v; want ErrConflict and ErrUnavailable", applied, err)
-				}
-			})
-		})
-	}
 }
 
 func TestInboxDamagedNonce(t *testing.T) {

@@ -146,30 +146,16 @@ func (s Orders) SaveLinked(ctx context.Context, o purchase.Order) error {
 		UpdateExpression:          aws.String("SET order_ref = :ref, updated_at = :now"),
 		ExpressionAttributeValues: values{":ref": text(o.Ref), ":now": seconds(o.UpdatedAt)},
 	}
-	writes := &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Put: put}, {Update: link}}}
-	for try := 1; ; try++ {
-		_, err = s.DB.TransactWriteItems(ctx, writes)
-		reasons := cancellation(err)
-		switch {
-		case err == nil:
-			return nil
-		case len(reasons) > 0 && aws.ToString(reasons[0].Code) == reasonCondition:
-			return s.conflictUnless(ctx, o.Ref, record)
-		case !conflicting(err) || try == linkTries:
-			return unwritten("writing the order and its link", err)
-		}
-		select { // a webhook for the same order at the same time: a matter of milliseconds
-		case <-time.After(time.Duration(try) * linkPause):
-		case <-ctx.Done():
-			return unavailable("writing the order and its link", err)
-		}
+	err = transact(ctx, s.DB, types.TransactWriteItem{Put: put}, types.TransactWriteItem{Update: link})
+	reasons := cancellation(err)
+	switch {
+	case err == nil:
+		return nil
+	case len(reasons) > 0 && aws.ToString(reasons[0].Code) == reasonCondition:
+		return s.conflictUnless(ctx, o.Ref, record)
 	}
+	return unwritten("writing the order and its link", err)
 }
-
-const (
-	linkTries = 8
-	linkPause = 10 * time.Millisecond
-)
 
 // conflictUnless tells a record that another caller has changed from a write of
 // this caller whose answer was lost and which the SDK has sent again: then the very

@@ -83,34 +83,3 @@ func refused(err error) bool {
 	var failed *types.ConditionalCheckFailedException
 	return errors.As(err, &failed)
 }
-
-// conflicting reports whether other transactions were in the way of a transaction.
-func conflicting(err error) bool {
-	var inProgress *types.TransactionInProgressException
-	if errors.As(err, &inProgress) {
-		return true
-	}
-	for _, reason := range cancellation(err) {
-		if aws.ToString(reason.Code) == reasonConflict {
-			return true
-		}
-	}
-	return false
-}
-
-// cancellation gives the reasons of a transaction that was cancelled, one for each
-// of its writes.
-func cancellation(err error) []types.CancellationReason {
-	var cancelled *types.TransactionCanceledException
-	if errors.As(err, &cancelled) {
-		return cancelled.CancellationReasons
-	}
-	return nil
-}
-
-// Codes of a cancellation's reasons.
-const (
-	reasonCondition  = "ConditionalCheckFailed"
-	reasonConflict   = "TransactionConflict"
-	reasonValidation = "ValidationError"
-)

@@ -173,7 +173,7 @@ func TestUnavailable(t *testing.T) {
 					if !errors.Is(err, store.ErrUnavailable) {
 						t.Fatalf("got %v, want ErrUnavailable", err)
 					}
-					if errors.Is(err, purchase.ErrVersionConflict) || errors.Is(err, inbox.ErrConflict) {
+					if errors.Is(err, purchase.ErrVersionConflict) {
 						t.Errorf("%v is no conflict", err)
 					}
 					if !strings.HasPrefix(err.Error(), c.doing) {
