@@ -116,11 +116,11 @@ func TestEarlyWebhook(t *testing.T) {
 		},
 		{
 			"kept for an order whose answer is lost", g2a.StatusPending, blow{moment: after, fate: killed}, orderRoute,
-			output{Status: "fulfilled"}, []string{productsRoute, orderRoute, orderRoute, payRoute, detailsRoute, keyRoute}, 2, false,
+			output{Status: "fulfilled"}, []string{productsRoute, orderRoute, productsRoute, orderRoute, payRoute, detailsRoute, keyRoute}, 2, false,
 		},
 		{
 			"kept for an order that is not recorded", g2a.StatusCompleted, blow{moment: before, fate: killed}, "link created",
-			output{Status: "fulfilled"}, []string{productsRoute, orderRoute, orderRoute, payRoute, detailsRoute, keyRoute}, 2, false,
+			output{Status: "fulfilled"}, []string{productsRoute, orderRoute, productsRoute, orderRoute, payRoute, detailsRoute, keyRoute}, 2, false,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
