@@ -68,6 +68,7 @@ PROOFS := -tags proof ./infra/proof/...
 .PHONY: soak
 soak: build dynamodb-local moto
 	STORMTEST_EVENTS=10000 go test -race -v -timeout 2h -run Storm -tags proof ./infra/proof/webhooks
+	HANGTEST_SECONDS=300 go test -race -v -timeout 1h -run 'SecretsManagerHangs|Frozen' -tags proof ./infra/proof/tokens
 	CRASHTEST_ORDERS=100000 go test -race -v -timeout 24h -run AtRandom -tags proof ./infra/proof/orders
 
 # Fetches DynamoDB Local, which needs Java. Without it the tests on it are left out;

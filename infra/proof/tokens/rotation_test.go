@@ -88,7 +88,6 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	endpoint := startMoto(t)
 	s := newStack(t, func(o *localcloud.Options) { o.SecretsEndpoint, o.Concurrency = endpoint, 1 })
-	renewed := g2a.Credentials{Hash: g2a.NewSecret("renewed-hash-of-the-token-test"), Key: g2a.NewSecret("renewed-key-of-the-token-test")}
 
 	if a := s.refresh(""); a.Version != 1 {
 		t.Fatalf("before: %+v, want version 1", a)

@@ -39,6 +39,7 @@ type stack struct {
 	dynamoDB *line
 	market   *line
 	ends     *lines // of instances, and what else the cloud says
+	webhooks int    // delivered so far
 }
 
 // line counts the requests of a tap. While it is set, hold is called with each one
