@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
@@ -96,7 +97,7 @@ var (
 
 // readBody reads the raw bytes, which are what is signed.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+	if !isJSON(r.Header.Values("Content-Type")) {
 		return nil, errMediaType
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -104,6 +105,29 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, errTooLong
 	}
 	return body, nil
+}
+
+var (
+	quoted        = regexp.MustCompile(`"(\\.|[^"\\])*"`)
+	jsonMediaType = regexp.MustCompile(`^application/([a-z0-9!#$&^_.+-]+\+)?json$`)
+)
+
+// isJSON reports whether each media type is JSON, and there is one. A proxy may repeat the
+// header, in lines or in one list (which the gateway's adapter cuts at every comma), and
+// nothing depends on its parameters: malformed ones are no reason to refuse what G2A has
+// signed.
+func isJSON(contentTypes []string) bool {
+	list, found := quoted.ReplaceAllString(strings.Join(contentTypes, ","), ""), false
+	for entry := range strings.SplitSeq(list, ",") {
+		mediaType, _, _ := strings.Cut(entry, ";")
+		switch {
+		case jsonMediaType.MatchString(strings.ToLower(strings.TrimSpace(mediaType))):
+			found = true
+		case strings.TrimSpace(entry) != "":
+			return false
+		}
+	}
+	return found
 }
 
 // verify checks the signature against the current hash, and where it is another one
