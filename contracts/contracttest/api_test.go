@@ -172,6 +172,36 @@ func TestRequestsToG2A(t *testing.T) {
 	}
 }
 
+func TestRequestsToTheService(t *testing.T) {
+	webhook := func(body string, changed ...string) request {
+		headers := []string{inJSON, "X-G2A-Signature: " + sha256, "X-G2A-Timestamp: 1764000000000", "X-G2A-Nonce: nonce-0000000000000001"}
+		return request{"POST", "http://127.0.0.1:3000/webhooks/g2a", body, append(changed, headers...)}
+	}
+	for name, test := range map[string]struct {
+		request
+		want string
+	}{
+		"an event":              {webhook(samples["webhook-event"]), ""},
+		"an unknown status":     {webhook(strings.ReplaceAll(samples["webhook-event"], `"completed"`, `"on hold"`)), ""},
+		"an event in fragments": {webhook(`{"event_id":17,"order_id":[],"type":3,"payload":null}`), ""},
+		"a ping":                {webhook(`{"event_id":"e1","type":"ping"}`), ""},
+		"no event":              {webhook(`{"type":"ping"}`), "missing property 'event_id'"},
+		"an event of no name":   {webhook(`{"event_id":"","type":"ping"}`), "'/event_id'"},
+		"a list":                {webhook(`[]`), "got array, want object"},
+		"not JSON":              {webhook(`event_id=1`), "not one JSON document"},
+		"JSON of G2A's":         {webhook(samples["webhook-event"], "Content-Type: application/vnd.g2a+json; v=1"), ""},
+		"a form":                {webhook(samples["webhook-event"], "Content-Type: application/x-www-form-urlencoded"), "Content-Type"},
+		"a short nonce":         {webhook(samples["webhook-event"], "X-G2A-Nonce: nonce"), "X-G2A-Nonce"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var found reports
+			answer := answering(http.StatusOK, http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}, `{"result":"acknowledged"}`)
+			test.send(t, contracttest.Service().Transport(answer, found.add))
+			found.want(t, test.want)
+		})
+	}
+}
+
 func TestAnswersOfTheService(t *testing.T) {
 	webhook := request{method: "POST", url: "http://127.0.0.1:3000/webhooks/g2a"}
 	health := request{method: "GET", url: "http://127.0.0.1:3000/health"}

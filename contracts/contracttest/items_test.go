@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
 	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
@@ -19,7 +20,7 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
 )
 
-// TestIdempotencyRecord takes the records from the table, as shared/store writes them.
+// TestIdempotencyRecord takes the records from the tables, as shared/store writes them.
 func TestIdempotencyRecord(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		box := inbox.Inbox{
@@ -27,37 +28,54 @@ func TestIdempotencyRecord(t *testing.T) {
 			Clock: func() time.Time { return time.Unix(1764000000, 0) },
 		}
 		for i, step := range []struct {
-			status g2a.EventStatus
-			want   inbox.Outcome
+			body string
+			want inbox.Outcome
+			key  string
 		}{
-			{g2a.StatusProcessing, inbox.Processed},
-			{g2a.StatusPending, inbox.Superseded},
-			{"lost", inbox.Parked},
-			{g2a.StatusCompleted, inbox.Processed},
-			{g2a.StatusFailed, inbox.Parked},
+			{`{"event_id":"a","order_id":"42","type":"order.status_changed","payload":{"status":"processing"}}`, inbox.Processed, "a#42#order.status_changed"},
+			{`{"event_id":"b","order_id":"42","type":"order.status_changed","payload":{"status":"pending"}}`, inbox.Superseded, "b#42#order.status_changed"},
+			{`{"event_id":"c","order_id":"42","type":"order.status_changed","payload":{"status":"on hold"}}`, inbox.Parked, "c#42#order.status_changed"},
+			{`{"event_id":"d","order_id":"42","type":"order.completed","payload":{"status":"completed"}}`, inbox.Processed, "d#42#order.completed"},
+			{`{"event_id":"e","order_id":"42","type":"order.failed","payload":{"status":"failed"}}`, inbox.Parked, "e#42#order.failed"},
+			{`{"event_id":"a","order_id":"42","type":"order.status_changed","payload":{"status":"failed"}}`, inbox.Parked, "a#42#order.status_changed#failed"},
+			{`{"event_id":"é/#","order_id":"42","type":"order.status_changed","payload":{"status":"processing"}}`, inbox.Superseded, "%C3%A9%2F%23#42#order.status_changed"},
+			{`{"event_id":"f","type":"order","payload":{}}`, inbox.Parked, "f##order"},
+			{`{"event_id":"g","order_id":7}`, inbox.Parked, "g#7#"},
+			{`{"event_id":"g","order_id":7,"payload":{"status":["x"]}}`, inbox.Parked, "g#7##~cd65ea2c2ad99e94a85b1b6df72efef9cb2ed0ae933a60c32ce16317f7d7d6aa"},
 		} {
-			event := g2a.Event{
-				ID: "evt_" + strconv.Itoa(i), OrderID: "42", Type: g2a.EventStatusChanged, Status: step.status,
-				Nonce: "nonce-000000000000000" + strconv.Itoa(i),
-			}
-			outcome, err := box.Receive(t.Context(), event, []byte(`{"event_id":"e"}`))
-			if err != nil || outcome != step.want {
-				t.Fatalf("event %d, %s: outcome is %s (%v), want %s", i, step.status, outcome, err, step.want)
-			}
-			item := e.Item(t, e.StateTable, "EVENT#"+event.ID+"#42#"+string(event.Type), "EVENT")
-			var record map[string]any
-			if err := attributevalue.UnmarshalMapWithOptions(item, &record, func(o *attributevalue.DecoderOptions) { o.UseNumber = true }); err != nil {
-				t.Fatal(err)
-			}
-			document, err := json.Marshal(plain(record))
+			event, err := g2a.ParseEvent([]byte(step.body))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := contracttest.Schema("idempotency-record").Validate(document); err != nil {
-				t.Errorf("event %d, %s: %v", i, step.status, err)
+			event.Nonce = "nonce-000000000000000" + strconv.Itoa(i)
+			receipt, err := box.Receive(t.Context(), event, []byte(step.body))
+			if err != nil || receipt.Outcome != step.want {
+				t.Fatalf("%s: outcome is %+v (%v), want %s", step.body, receipt, err, step.want)
+			}
+			checkItem(t, e.Item(t, e.StateTable, "EVENT#"+step.key, "EVENT"), step.body)
+			parked := e.Item(t, e.OrdersTable, "EVENT#"+step.key, "PARKED")
+			if (parked != nil) != (step.want == inbox.Parked) {
+				t.Errorf("%s: %s, and the parked item is %v", step.body, step.want, parked)
+			} else if parked != nil {
+				checkItem(t, parked, step.body)
 			}
 		}
 	})
+}
+
+func checkItem(t *testing.T, item map[string]types.AttributeValue, name string) {
+	t.Helper()
+	var record map[string]any
+	if err := attributevalue.UnmarshalMapWithOptions(item, &record, func(o *attributevalue.DecoderOptions) { o.UseNumber = true }); err != nil {
+		t.Fatal(err)
+	}
+	document, err := json.Marshal(plain(record))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := contracttest.Schema("idempotency-record").Validate(document); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
 }
 
 // plain has numbers as encoding/json writes them.

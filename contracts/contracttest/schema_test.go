@@ -17,7 +17,7 @@ var samples = map[string]string{
 	"g2a-product":        product,
 	"g2a-order":          `{"order_id":"80201019921771","price":4.99,"currency":"EUR"}`,
 	"webhook-event":      `{"event_id":"evt_1","order_id":"42","type":"order.completed","payload":{"status":"completed"}}`,
-	"idempotency-record": `{"pk":"EVENT#e#42#order.completed","sk":"EVENT","status":"done","outcome":"processed","attempts":1,"body_sha256":"` + sha256 + `","updated_at":1764000000,"expires_at":1771776000}`,
+	"idempotency-record": `{"pk":"EVENT#e#42#order.completed","attempts":1,"order_status":"completed","body_sha256":"` + sha256 + `","updated_at":1764000000,"sk":"EVENT","status":"done","outcome":"processed","expires_at":1771776000}`,
 	"order-input":        `{"order_ref":"demo-1","product_id":"90000000334016","max_price":"5.00","currency":"EUR"}`,
 	"order-output":       `{"order_ref":"demo-1","status":"fulfilled","g2a_order_id":"42","price":"4.99","currency":"EUR"}`,
 	"order-updated":      `{"g2a_order_id":"80201019921771","order_ref":"demo-1","status":"completed"}`,
@@ -26,9 +26,10 @@ var samples = map[string]string{
 }
 
 const (
-	sha256  = "cf7e47aeb0b9e169b2d6602cba2cd6384e904bd655ed8f2ad92e6a631ba3ceb0"
-	machine = `{"reqprocessor":"","reqgraphics":"","reqmemory":"","reqdiskspace":"","reqsystem":"","reqother":""}`
-	product = `{"id":"1","name":"","type":"","slug":"","qty":0,"minPrice":4.99,"retail_min_price":9.25,"retailMinBasePrice":9,` +
+	sha256   = "cf7e47aeb0b9e169b2d6602cba2cd6384e904bd655ed8f2ad92e6a631ba3ceb0"
+	recorded = `"sk":"EVENT","status":"done","outcome":"processed","expires_at":1771776000`
+	machine  = `{"reqprocessor":"","reqgraphics":"","reqmemory":"","reqdiskspace":"","reqsystem":"","reqother":""}`
+	product  = `{"id":"1","name":"","type":"","slug":"","qty":0,"minPrice":4.99,"retail_min_price":9.25,"retailMinBasePrice":9,` +
 		`"availableToBuy":false,"thumbnail":"","smallImage":"","coverImage":"","images":["x"],"updated_at":"","release_date":"",` +
 		`"region":"","developer":"","publisher":"","platform":"","priceLimit":{"min":null,"max":5.5},` +
 		`"requirements":{"minimal":` + machine + `,"recommended":` + machine + `},` +
@@ -88,26 +89,46 @@ func TestDrift(t *testing.T) {
 		},
 		"webhook-event": {
 			"id is missing":     {`"event_id":"evt_1",`, ``, "missing property 'event_id'"},
-			"id with a slash":   {`"evt_1"`, `"evt/1"`, "'/event_id'"},
+			"id with a slash":   {`"evt_1"`, `"evt/1"`, ""},
+			"id is a number":    {`"evt_1"`, `17`, ""},
+			"id is negative":    {`"evt_1"`, `-17`, "'/event_id'"},
+			"id is empty":       {`"evt_1"`, `""`, "'/event_id'"},
+			"order is a number": {`"42"`, `123456789012`, ""},
+			"order of a slash":  {`"42"`, `"4/2"`, "'/order_id'"},
+			"order is null":     {`"42"`, `null`, "'/order_id'"},
 			"unknown type":      {`"order.completed"`, `"order.lost"`, "'/type'"},
 			"unknown status":    {`{"status":"completed"}`, `{"status":"lost"}`, "'/payload/status'"},
 			"payload is a text": {`{"status":"completed"}`, `"completed"`, "'/payload'"},
 			"previous status":   {`"completed"}}`, `"completed","previous_status":"processing"}}`, ""},
+			"and an odd one":    {`"completed"}}`, `"completed","previous_status":3}}`, ""},
 			"a new field":       {`"order_id"`, `"region":"x","order_id"`, ""},
 		},
 		"idempotency-record": {
-			"a new attribute":     {`"sk"`, `"extra":1,"sk"`, "additional properties 'extra'"},
-			"another key":         {`EVENT#e#42#`, `EVENT#e#42`, "'/pk'"},
-			"outcome duplicate":   {`"processed"`, `"duplicate"`, "'/outcome'"},
-			"done, and parked":    {`"processed"`, `"parked"`, "'/outcome'"},
-			"done, with an error": {`"attempts"`, `"last_error":"x","attempts"`, "'/last_error'"},
-			"done, for ever":      {`,"expires_at":1771776000`, ``, "missing property 'expires_at'"},
-			"failed, and forgotten": {
-				`"status":"done","outcome":"processed"`, `"status":"failed","outcome":"parked","last_error":"x","body":"{}"`, "'/expires_at'",
+			"a new attribute":       {`"sk"`, `"extra":1,"sk"`, "additional properties 'extra'"},
+			"another key":           {`EVENT#e#42#`, `EVENT#e#42`, "'/pk'"},
+			"no order and type":     {`EVENT#e#42#order.completed`, `EVENT#e##`, ""},
+			"key of a status":       {`order.completed`, `order.completed#failed`, ""},
+			"key of two statuses":   {`order.completed`, `order.completed#failed#failed`, "'/pk'"},
+			"key with an escape":    {`EVENT#e#`, `EVENT#e%20f#`, ""},
+			"key with a hash":       {`EVENT#e#`, `EVENT#~` + sha256 + `#`, ""},
+			"key with half a hash":  {`EVENT#e#`, `EVENT#~cf7e#`, "'/pk'"},
+			"key with a space":      {`EVENT#e#`, `EVENT#e f#`, "'/pk'"},
+			"no status stated":      {`"order_status":"completed"`, `"order_status":""`, ""},
+			"a status in words":     {`"order_status":"completed"`, `"order_status":"on hold"`, "'/order_status'"},
+			"outcome duplicate":     {`"processed"`, `"duplicate"`, "'/outcome'"},
+			"done, and parked":      {`"processed"`, `"parked"`, "'/outcome'"},
+			"done, with an error":   {`"attempts"`, `"last_error":"x","attempts"`, "'/last_error'"},
+			"done, for ever":        {`,"expires_at":1771776000`, ``, "missing property 'expires_at'"},
+			"failed":                {`"status":"done","outcome":"processed"`, `"status":"failed","outcome":"parked"`, ""},
+			"failed, and processed": {`"status":"done"`, `"status":"failed"`, "'/outcome'"},
+			"failed, with a body": {
+				`"status":"done","outcome":"processed"`, `"status":"failed","outcome":"parked","body":"e30="`, "'/body'",
 			},
-			"failed without a body": {
-				`"status":"done","outcome":"processed"`, `"status":"failed","outcome":"parked","last_error":"x"`, "missing property 'body'",
-			},
+			"parked":                           {recorded, `"sk":"PARKED","last_error":"x","body":"e30="`, ""},
+			"parked, no body":                  {recorded, `"sk":"PARKED","last_error":"x"`, "missing property 'body'"},
+			"parked, no reason":                {recorded, `"sk":"PARKED","body":"e30="`, "missing property 'last_error'"},
+			"parked for 90 days":               {recorded, `"sk":"PARKED","last_error":"x","body":"e30=","expires_at":1771776000`, "'/expires_at'"},
+			"parked, and done":                 {recorded, `"sk":"PARKED","last_error":"x","body":"e30=","status":"done"`, "'/status'"},
 			"hash in capitals":                 {"cf7e", "CF7E", "'/body_sha256'"},
 			"time in milliseconds is a number": {`"updated_at":1764000000`, `"updated_at":"1764000000"`, "'/updated_at'"},
 		},

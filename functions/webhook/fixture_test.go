@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
@@ -61,8 +64,8 @@ func (h *hashes) RefreshedHashes(context.Context) ([]g2a.Secret, error) {
 // memory is an inbox.Store with the rules of the real one.
 type memory struct {
 	mu     sync.Mutex
-	nonces map[string]string         // the event's key
-	events map[string]inbox.Delivery // by the event's key
+	nonces map[string]string         // the key of what was delivered with it
+	events map[string]inbox.Delivery // by the record's key
 	orders map[string]inbox.Delivery // the last one that raised the order's status
 
 	touched int
@@ -92,17 +95,19 @@ func (m *memory) write(ctx context.Context, d inbox.Delivery, raises bool) (inbo
 		}
 	}
 	order, known := m.orders[d.Event.OrderID]
-	found := inbox.Found{NonceEventKey: m.nonces[d.Event.Nonce]}
-	_, found.Event = m.events[d.EventKey()]
+	found := inbox.Found{NonceKey: m.nonces[d.Event.Nonce]}
+	if was, known := m.events[d.RecordKey()]; known {
+		found.Event, found.Recorded = true, was.Event.Status
+	}
 	behind := raises && known && order.Rank >= d.Rank
 	if behind {
 		found.Status = order.Event.Status
 	}
-	if found.NonceEventKey != "" || found.Event || behind {
+	if found.NonceKey != "" || found.Event || behind {
 		return found, false, nil
 	}
-	m.nonces[d.Event.Nonce] = d.EventKey()
-	m.events[d.EventKey()] = d
+	m.nonces[d.Event.Nonce] = d.ContentKey()
+	m.events[d.RecordKey()] = d
 	if raises {
 		m.orders[d.Event.OrderID] = d
 	}
@@ -208,14 +213,43 @@ func (f *fixture) send(ctx context.Context, t *testing.T, event []byte) events.A
 	return response
 }
 
-// deliver is send for a delivery. It also checks what was told about it.
+// deliver is send for a delivery. It also checks what was told about it, and both against
+// the contract.
 func (f *fixture) deliver(t *testing.T, d delivery) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	d = d.complete()
 	f.secrets = append(f.secrets, d.signature, d.nonce, strings.Trim(d.body, " "))
 	response := f.send(t.Context(), t, d.event(t))
 	f.checkTold(t)
+	checkContract(t, d, response)
 	return response
+}
+
+// checkContract holds an answer against contracts/service.openapi.yaml. What is taken must
+// be a request that stands there, and what is refused as malformed must not, but for what
+// a schema cannot say.
+func checkContract(t *testing.T, d delivery, response events.APIGatewayV2HTTPResponse) {
+	t.Helper()
+	request := httptest.NewRequest(http.MethodPost, "/webhooks/g2a", http.NoBody)
+	header := http.Header{}
+	for name, value := range response.Headers {
+		header.Set(name, value)
+	}
+	if err := contracttest.Service().CheckAnswer(request, response.StatusCode, header, []byte(response.Body)); err != nil {
+		t.Error(err)
+	}
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", g2a.HeaderSignature: d.signature, g2a.HeaderTimestamp: d.timestamp, g2a.HeaderNonce: d.nonce,
+	} {
+		request.Header.Set(name, value)
+	}
+	err := contracttest.Service().CheckRequest(request, []byte(d.body))
+	switch {
+	case response.StatusCode == http.StatusOK && err != nil:
+		t.Errorf("taken, and not in the contract: %v", err)
+	case response.StatusCode == http.StatusBadRequest && err == nil && !strings.Contains(response.Body, "two fields of one name"):
+		t.Errorf("refused with %s, and it is in the contract", response.Body)
+	}
 }
 
 // checkTold checks that all that is told is JSON, has a correlation id and tells no

@@ -35,7 +35,7 @@ type hashSource interface {
 
 // receiver is what is called of an *inbox.Inbox.
 type receiver interface {
-	Receive(ctx context.Context, event g2a.Event, body []byte) (inbox.Outcome, error)
+	Receive(ctx context.Context, event g2a.Event, body []byte) (inbox.Receipt, error)
 }
 
 // endpoint answers POST /webhooks/g2a.
@@ -65,29 +65,52 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerReserve))
 		defer cancel()
 	}
-	outcome, event, err := e.take(ctx, w, r)
+	receipt, event, err := e.take(ctx, w, r)
 	if err != nil {
 		e.refuse(ctx, event, err).write(w)
 		return
 	}
-	e.log.InfoContext(ctx, "webhook", append(about(event), "result", string(outcome))...)
-	e.metrics.Count("WebhookResult", telemetry.Dimension{Name: "result", Value: string(outcome)})
-	answer{http.StatusOK, map[string]string{"result": string(outcome)}}.write(w)
+	e.report(ctx, receipt, event)
+	answer{http.StatusOK, map[string]string{"result": string(receipt.Outcome)}}.write(w)
+}
+
+// report logs and counts what became of a webhook. What the sender can vary is for the log
+// alone: a metric has few values.
+func (e endpoint) report(ctx context.Context, receipt inbox.Receipt, event g2a.Event) {
+	attributes := append(about(event), "result", string(receipt.Outcome))
+	switch receipt.Outcome {
+	case inbox.Parked:
+		attributes = append(attributes, "cause", string(receipt.Cause), "reason", receipt.Reason)
+		e.metrics.Count("WebhookParked", telemetry.Dimension{Name: "cause", Value: string(receipt.Cause)})
+	case inbox.Acknowledged:
+		e.metrics.Count("WebhookAcknowledged", telemetry.Dimension{Name: "kind", Value: kindOf(event.Type)})
+	}
+	e.log.InfoContext(ctx, "webhook", attributes...)
+	e.metrics.Count("WebhookResult", telemetry.Dimension{Name: "result", Value: string(receipt.Outcome)})
+}
+
+// kindOf is what an event that is of no order is about, in one of a few words.
+func kindOf(eventType g2a.EventType) string {
+	switch kind, _, _ := strings.Cut(string(eventType), "."); kind {
+	case "ping", "product", "offer":
+		return kind
+	}
+	return "other"
 }
 
 // take reads a webhook, verifies it and gives it to the inbox. With an error, the
 // event is the zero one unless it is verified.
-func (e endpoint) take(ctx context.Context, w http.ResponseWriter, r *http.Request) (inbox.Outcome, g2a.Event, error) {
+func (e endpoint) take(ctx context.Context, w http.ResponseWriter, r *http.Request) (inbox.Receipt, g2a.Event, error) {
 	body, err := readBody(w, r)
 	if err != nil {
-		return "", g2a.Event{}, err
+		return inbox.Receipt{}, g2a.Event{}, err
 	}
 	event, err := e.verify(ctx, r.Header, body)
 	if err != nil {
-		return "", g2a.Event{}, err
+		return inbox.Receipt{}, g2a.Event{}, err
 	}
-	outcome, err := e.inbox.Receive(ctx, event, body)
-	return outcome, event, err
+	receipt, err := e.inbox.Receive(ctx, event, body)
+	return receipt, event, err
 }
 
 var (

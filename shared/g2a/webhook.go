@@ -12,7 +12,9 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Headers of a webhook.
@@ -50,16 +52,18 @@ const (
 	StatusCancelled  EventStatus = "cancelled"
 )
 
-// Event is a verified webhook. Type and Status may be ones that G2A has not
-// documented.
+// Event is a verified webhook. Its strings are safe in keys and log lines: what is not 1
+// to 128 of A-Za-z0-9._:- is escaped, or hashed.
 type Event struct {
-	ID             string
-	OrderID        string
-	Type           EventType
-	Status         EventStatus
-	PreviousStatus EventStatus // "" where G2A does not say
-	Nonce          string
-	SentAt         time.Time
+	ID      string
+	OrderID string      // "" when the event names no order
+	Type    EventType   // possibly one that G2A has not documented, or ""
+	Status  EventStatus // likewise
+	// Defect names the first of the fields above that is missing or not of its documented
+	// form, "" when there is none. An event with a defect can be applied to no order.
+	Defect string
+	Nonce  string
+	SentAt time.Time
 }
 
 // Why a webhook is not taken, for errors.Is. The first group says nothing to the
@@ -76,15 +80,15 @@ var (
 	ErrNonceAbsent        = errors.New("nonce absent or more than one")
 	ErrNonceMalformed     = errors.New("nonce is not 16 to 128 of A-Za-z0-9_-")
 
-	// ErrEventMalformed is a signed body that is not a well-formed event; the error
-	// around it names the field.
+	// ErrEventMalformed is a signed body that is not one JSON object without duplicates,
+	// or has no event_id; the error around it says which.
 	ErrEventMalformed = errors.New("event is malformed")
 )
 
 var (
 	timestampPattern = regexp.MustCompile(`^[0-9]{13}$`)
 	noncePattern     = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
-	eventIDPattern   = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+	keySafePattern   = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 )
 
 // SignWebhook computes a webhook's signature, in lower-case hexadecimal: the
@@ -205,54 +209,109 @@ func signedByOne(hashes []Secret, given, body []byte, timestamp, nonce string) b
 
 // ParseEvent reads the body of a webhook that was verified before, and nothing of its
 // headers. It goes by the exact names of the fields: encoding/json would take
-// "Order_ID" for "order_id", and the last of two. The error is ErrEventMalformed.
+// "Order_ID" for "order_id", and the last of two. A field that nothing reads may hold
+// anything, and one that is read and cannot be understood is the event's Defect: what G2A
+// has signed is kept rather than refused. The error is ErrEventMalformed.
 func ParseEvent(body []byte) (Event, error) {
 	fields, err := readObject(body)
 	if err != nil {
 		return Event{}, fmt.Errorf("%w: %w", ErrEventMalformed, err)
 	}
-	payload, err := readObject(fields["payload"])
-	if err != nil {
-		return Event{}, fmt.Errorf("%w: payload: %w", ErrEventMalformed, err)
+	if blank(fields["event_id"]) {
+		return Event{}, fmt.Errorf("%w: %w", ErrEventMalformed, &FieldError{Field: "event_id", Problem: "is missing"})
 	}
 	r := eventReader{}
 	event := Event{
-		ID:      r.text(fields, "event_id"),
-		OrderID: r.text(fields, "order_id"),
-		Type:    EventType(r.text(fields, "type")),
-		Status:  EventStatus(r.text(payload, "status")),
+		ID:      r.id(fields, "event_id"),
+		OrderID: r.orderID(fields),
+		Type:    EventType(r.text(fields, "type", "is not a string")),
+		Status:  EventStatus(r.text(r.object(fields, "payload"), "status", "is not a string")),
 	}
-	if was := payload["previous_status"]; !absent(was) && string(was) != `""` {
-		event.PreviousStatus = EventStatus(r.text(payload, "previous_status"))
-	}
-	if r.err != nil {
-		return Event{}, fmt.Errorf("%w: %w", ErrEventMalformed, r.err)
-	}
+	event.Defect = r.defect
 	return event, nil
 }
 
-// eventReader reads strings and keeps the first mistake.
-type eventReader struct{ err error }
+// eventReader reads the fields of an event and keeps the first defect.
+type eventReader struct{ defect string }
 
-// text reads a required string that is fit for an id: all strings of an event become
-// parts of keys or log lines.
-func (r *eventReader) text(fields map[string]json.RawMessage, name string) string {
+func (r *eventReader) note(field, problem string) {
+	if r.defect == "" {
+		r.defect = (&FieldError{Field: field, Problem: problem}).Error()
+	}
+}
+
+// text reads a string; problem is that of any other value.
+func (r *eventReader) text(fields map[string]json.RawMessage, name, problem string) string {
+	raw := fields[name]
 	var value string
-	fault := &FieldError{Field: name}
+	switch {
+	case blank(raw):
+		r.note(name, "is missing")
+		return ""
+	case json.Unmarshal(raw, &value) != nil:
+		r.note(name, problem)
+		return hashed(raw) // never the same as a string, so that it cannot pass for one
+	case strings.ContainsRune(value, utf8.RuneError):
+		value = string(raw) // the decoder's stand-in makes different strings the same
+	}
+	return keySafe(value)
+}
+
+// id reads a string, or an integer digit by digit.
+func (r *eventReader) id(fields map[string]json.RawMessage, name string) string {
+	if raw := fields[name]; digitsPattern.Match(raw) {
+		return keySafe(string(raw))
+	}
+	return r.text(fields, name, "is neither a string nor an integer")
+}
+
+// orderID reads the id of an order. One that is not key-safe is a defect: an order is
+// found by its id as G2A's API returns it, and by nothing that is made of it.
+func (r *eventReader) orderID(fields map[string]json.RawMessage) string {
+	id := r.id(fields, "order_id")
+	if id != "" && !keySafePattern.MatchString(id) {
+		r.note("order_id", "is not 1 to 128 of A-Za-z0-9._:-")
+	}
+	return id
+}
+
+func (r *eventReader) object(fields map[string]json.RawMessage, name string) map[string]json.RawMessage {
+	var object map[string]json.RawMessage
 	switch raw := fields[name]; {
 	case absent(raw):
-		fault.Problem = "is missing"
-	case json.Unmarshal(raw, &value) != nil:
-		fault.Problem = "is not a text"
-	case !eventIDPattern.MatchString(value):
-		fault.Problem = "is not 1 to 128 of A-Za-z0-9._:-"
-	default:
+		r.note(name, "is missing")
+	case json.Unmarshal(raw, &object) != nil:
+		r.note(name, "is not an object")
+	}
+	return object
+}
+
+// keySafe returns a value that can be a part of a key or of a log line. One that cannot is
+// escaped as in a URL, and hashed where that is too long; no two values become the same.
+func keySafe(value string) string {
+	if value == "" || keySafePattern.MatchString(value) {
 		return value
 	}
-	if r.err == nil {
-		r.err = fault
+	const maxLength = 128
+	var escaped strings.Builder
+	for _, b := range []byte(value) {
+		if keySafePattern.Match([]byte{b}) {
+			escaped.WriteByte(b)
+		} else {
+			fmt.Fprintf(&escaped, "%%%02X", b)
+		}
+		if escaped.Len() > maxLength {
+			return hashed([]byte(`"` + value))
+		}
 	}
-	return ""
+	return escaped.String()
+}
+
+// hashed stands for a string that is too long, written with the quote that it begins with,
+// or for the JSON of another value. Nothing else begins with a tilde.
+func hashed(value []byte) string {
+	sum := sha256.Sum256(value)
+	return "~" + hex.EncodeToString(sum[:])
 }
 
 // readObject returns an object's fields. An object with two fields of one name, at

@@ -11,7 +11,7 @@ import (
 
 // EventRecord is what is kept of an event.
 type EventRecord struct {
-	Key        string    // as Delivery.EventKey gives it
+	Key        string    // as Delivery.RecordKey returns it
 	Outcome    Outcome   // of the last attempt: never Duplicate
 	Attempts   int       // at least 1, the delivery
 	TriedAt    time.Time // the last time
@@ -23,11 +23,11 @@ type EventRecord struct {
 // ParkedStore keeps parked events. Both writes are conditional on the record being as
 // it was read; when it is not, found.Event is true and nothing is written.
 type ParkedStore interface {
-	// Parked reads an event's record; found is false where there is none, or it is not
-	// parked.
+	// Parked reads the record of a parked event; found is false where there is none.
 	Parked(ctx context.Context, eventKey string) (event EventRecord, found bool, err error)
-	// ApplyParked settles the record and raises the order's status where its rank is
-	// lower, or with force where it is no higher: both in one transaction, or nothing.
+	// ApplyParked makes the record one of an event that is settled, and raises the order's
+	// status where its rank is lower, or with force where it is no higher: both in one
+	// transaction, or nothing.
 	ApplyParked(ctx context.Context, p EventRecord, d Delivery, force bool) (found Found, applied bool, err error)
 	// RecordParked writes the record alone: settled, or parked once more.
 	RecordParked(ctx context.Context, p EventRecord, d Delivery) (found Found, applied bool, err error)
@@ -50,8 +50,9 @@ type Retrier struct {
 // or a status that the version which parked it did not. The outcome is Processed,
 // Superseded, or Parked once more, with the reason. An event whose status contradicts a
 // final one stays parked: with force it takes that one's place, which is for a person
-// to decide. The event's signature was verified when it came, and its nonce is
-// remembered since then. The errors are ErrNotParked, ErrTriedMeanwhile and the
+// to decide. One that contradicts another delivery of itself is applied by its rank, as any
+// other: that it is tried is the decision. The event's signature was verified when it came,
+// and its nonce has been remembered since then. The errors are ErrNotParked, ErrTriedMeanwhile and the
 // store's; after those nothing is written.
 func (r *Retrier) Retry(ctx context.Context, eventKey string, force bool) (outcome Outcome, reason string, err error) {
 	p, found, err := r.Store.Parked(ctx, eventKey)
@@ -69,10 +70,14 @@ func (r *Retrier) Retry(ctx context.Context, eventKey string, force bool) (outco
 		Event: event, Body: p.Body, BodySHA256: p.BodySHA256,
 		Rank: ranks[event.Status], ReceivedAt: r.Clock(), Outcome: Processed,
 	}
-	if d.EventKey() != eventKey {
-		return "", "", fmt.Errorf("event %s: its body is of event %s", eventKey, d.EventKey())
+	switch eventKey {
+	case d.EventKey():
+	case d.ContentKey():
+		d.Contradicts = true
+	default:
+		return "", "", fmt.Errorf("event %s: its body is of event %s", eventKey, d.ContentKey())
 	}
-	if reason := unapplicable(event); reason != "" {
+	if _, reason := unapplicable(event); reason != "" {
 		return r.record(ctx, p, d, Parked, reason)
 	}
 	return r.apply(ctx, p, d, force)
@@ -80,7 +85,7 @@ func (r *Retrier) Retry(ctx context.Context, eventKey string, force bool) (outco
 
 func (r *Retrier) apply(ctx context.Context, p EventRecord, d Delivery, force bool) (Outcome, string, error) {
 	found, applied, err := r.Store.ApplyParked(ctx, p, d, false)
-	reason := d.contradicts(found.Status)
+	reason := d.secondFinal(found.Status)
 	if err == nil && !applied && !found.Event && reason != "" && force {
 		found, applied, err = r.Store.ApplyParked(ctx, p, d, true)
 	}

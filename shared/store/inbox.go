@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,8 +18,9 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
 )
 
-// Inbox keeps webhooks: nonces and events in the state table, the orders' status in
-// the orders table. It is an inbox.Store and an inbox.ParkedStore.
+// Inbox keeps webhooks: nonces and events in the state table; parked events and the
+// orders' status in the orders table, where nothing expires. It is an inbox.Store and an
+// inbox.ParkedStore.
 type Inbox struct {
 	DB          *dynamodb.Client
 	StateTable  string
@@ -27,13 +31,13 @@ const (
 	// nonceLife covers every timestamp that could be accepted with the nonce, and
 	// DynamoDB's delay in neither direction matters.
 	nonceLife = 24 * time.Hour
-	// eventLife is how long a delivery is known as a duplicate. Parked events stay.
+	// eventLife is how long a delivery is known as a duplicate.
 	eventLife = 90 * 24 * time.Hour
 )
 
 const (
-	eventPK = "EVENT#" // and the event's key
-	eventSK = "EVENT"
+	eventPK = "EVENT#" // and the event's key, in both tables
+	eventSK = "EVENT"  // in the state table
 	// statusDone and statusFailed are an event's; failed is parked.
 	statusDone   = "done"
 	statusFailed = "failed"
@@ -61,45 +65,53 @@ func (i Inbox) Apply(ctx context.Context, d inbox.Delivery) (inbox.Found, bool, 
 
 // Record implements inbox.Store.
 func (i Inbox) Record(ctx context.Context, d inbox.Delivery) (inbox.Found, bool, error) {
-	return i.write(ctx, i.nonce(d), i.event(d))
+	writes := []write{i.nonce(d), i.event(d)}
+	if d.Outcome == inbox.Parked {
+		writes = append(writes, i.park(d))
+	}
+	return i.write(ctx, writes...)
 }
 
-// nonce is an update, not a put: every engine gives back what stood in its way.
 func (i Inbox) nonce(d inbox.Delivery) write {
-	return write{ofNonce, types.TransactWriteItem{Update: &types.Update{
-		TableName: &i.StateTable, Key: key("NONCE#"+d.Event.Nonce, "NONCE"),
-		UpdateExpression:    aws.String("SET event_key = :event, expires_at = :expires"),
-		ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		ExpressionAttributeValues: values{
-			":event": text(d.EventKey()), ":expires": seconds(d.ReceivedAt.Add(nonceLife)),
-		},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}}}
+	return write{ofNonce, putIfAbsent(i.StateTable, key("NONCE#"+d.Event.Nonce, "NONCE"), item{
+		"event_key": text(d.ContentKey()), "expires_at": seconds(d.ReceivedAt.Add(nonceLife)),
+	})}
 }
 
 func (i Inbox) event(d inbox.Delivery) write {
-	put := i.put(d, 1)
-	put.ConditionExpression = aws.String("attribute_not_exists(pk)")
-	return write{ofEvent, types.TransactWriteItem{Put: put}}
+	return write{ofEvent, putIfAbsent(i.StateTable, eventKey(d), eventFields(d, 1))}
 }
 
-// put writes an event's record. A parked one keeps its body, to be tried again, and
-// has no end; any other ends by itself.
-func (i Inbox) put(d inbox.Delivery, attempts int) *types.Put {
-	event := key(eventPK+d.EventKey(), eventSK)
-	event["status"] = text(statusDone)
-	event["outcome"] = text(string(d.Outcome))
-	event["attempts"] = number(int64(attempts))
-	event["body_sha256"] = text(d.BodySHA256)
-	event["updated_at"] = seconds(d.ReceivedAt)
+func eventKey(d inbox.Delivery) item { return key(eventPK+d.RecordKey(), eventSK) }
+
+// eventFields are those of an event's record, which expires. That of a parked event only
+// makes another delivery of it a duplicate; what a person needs is in the orders table.
+func eventFields(d inbox.Delivery, attempts int) item {
+	status := statusDone
 	if d.Outcome == inbox.Parked {
-		event["status"] = text(statusFailed)
-		event["last_error"] = text(d.LastError)
-		event["body"] = text(string(d.Body))
-	} else {
-		event["expires_at"] = seconds(d.ReceivedAt.Add(eventLife))
+		status = statusFailed
 	}
-	return &types.Put{TableName: &i.StateTable, Item: event}
+	return item{
+		"status": text(status), "outcome": text(string(d.Outcome)), "attempts": number(int64(attempts)),
+		"order_status": text(string(d.Event.Status)), "body_sha256": text(d.BodySHA256),
+		"updated_at": seconds(d.ReceivedAt), "expires_at": seconds(d.ReceivedAt.Add(eventLife)),
+	}
+}
+
+// putIfAbsent is an update, not a put: every engine returns what stood in its way.
+func putIfAbsent(table string, k, fields item) types.TransactWriteItem {
+	update := &types.Update{
+		TableName: &table, Key: k, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		ExpressionAttributeNames: map[string]string{}, ExpressionAttributeValues: values{},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	var set []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		update.ExpressionAttributeNames["#"+name], update.ExpressionAttributeValues[":"+name] = name, fields[name]
+		set = append(set, "#"+name+" = :"+name)
+	}
+	update.UpdateExpression = aws.String("SET " + strings.Join(set, ", "))
+	return types.TransactWriteItem{Update: update}
 }
 
 // status raises the order's status where its rank compares so with the event's.
@@ -153,8 +165,9 @@ func (i Inbox) write(ctx context.Context, writes ...write) (inbox.Found, bool, e
 // note reads the old item of a write whose condition did not hold.
 func note(found *inbox.Found, of subject, old item) error {
 	var was struct {
-		EventKey string `dynamodbav:"event_key"`
-		Status   string `dynamodbav:"status"`
+		EventKey    string `dynamodbav:"event_key"`    // of a nonce
+		OrderStatus string `dynamodbav:"order_status"` // of an event
+		Status      string `dynamodbav:"status"`       // of an order
 	}
 	if err := attributevalue.UnmarshalMap(old, &was); err != nil {
 		return fmt.Errorf("reading the old item: %w", err)
@@ -164,9 +177,9 @@ func note(found *inbox.Found, of subject, old item) error {
 		if was.EventKey == "" {
 			return errors.New("the nonce's old item names no event")
 		}
-		found.NonceEventKey = was.EventKey
+		found.NonceKey = was.EventKey
 	case ofEvent:
-		found.Event = true
+		found.Event, found.Recorded = true, g2a.EventStatus(was.OrderStatus)
 	case ofStatus:
 		found.Status = g2a.EventStatus(was.Status)
 	}

@@ -31,29 +31,33 @@ func eventBody(event string, kind g2a.EventType, status g2a.EventStatus) string 
 	return fmt.Sprintf(`{"event_id":%q,"order_id":"o1","type":%q,"payload":{"status":%q}}`, event, kind, status)
 }
 
-// park writes the record of an event of order o1 as a version that did not know its
-// status, or found it against the order's, left it.
-func park(t *testing.T, e *storetest.Engine, kind g2a.EventType, body string, attempts int) {
+// park writes the items of an event of order o1 as a version that did not know its
+// status, or found it against the order's, left them. The key's end is the type, and after
+// it the status where the event contradicts itself.
+func park(t *testing.T, e *storetest.Engine, end, body string, attempts int) {
 	t.Helper()
-	item := text("pk", "EVENT#e1#o1#"+string(kind), "sk", "EVENT", "status", "failed", "outcome", "parked",
-		"last_error", "why it was parked", "body", body, "body_sha256", "b0d1")
-	item["attempts"] = &types.AttributeValueMemberN{Value: fmt.Sprint(attempts)}
-	item["updated_at"] = &types.AttributeValueMemberN{Value: fmt.Sprint(now.Unix())}
+	number := func(n int64) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(n)} }
+	item := text("pk", "EVENT#e1#o1#"+end, "sk", "PARKED", "last_error", "why it was parked", "body_sha256", "b0d1", "order_status", "any")
+	item["body"] = &types.AttributeValueMemberB{Value: []byte(body)}
+	item["attempts"], item["updated_at"] = number(int64(attempts)), number(now.Unix())
+	e.Put(t, e.OrdersTable, item)
+	item = text("pk", "EVENT#e1#o1#"+end, "sk", "EVENT", "status", "failed", "outcome", "parked", "body_sha256", "b0d1", "order_status", "any")
+	item["attempts"], item["updated_at"], item["expires_at"] = number(1), number(now.Unix()), number(now.Unix()+90*day)
 	e.Put(t, e.StateTable, item)
 }
 
 func TestRetry(t *testing.T) {
 	const changed = g2a.EventStatusChanged
-	settled := func(outcome string) attributes {
+	settled := func(outcome string, status g2a.EventStatus) attributes {
 		return attributes{
 			"status": "S done", "outcome": "S " + outcome, "attempts": "N 2", "body_sha256": "S b0d1",
-			"updated_at": at(3600), "expires_at": at(3600 + 90*day),
+			"order_status": "S " + string(status), "updated_at": at(3600), "expires_at": at(3600 + 90*day),
 		}
 	}
 	still := func(body, reason string) attributes {
 		return attributes{
-			"status": "S failed", "outcome": "S parked", "attempts": "N 2", "body_sha256": "S b0d1",
-			"updated_at": at(3600), "last_error": "S " + reason, "body": "S " + body,
+			"attempts": "N 2", "body_sha256": "S b0d1", "order_status": "S any",
+			"updated_at": at(3600), "last_error": "S " + reason, "body": fmt.Sprintf("B %x", body),
 		}
 	}
 	raised := func(status string, applied int) attributes {
@@ -64,25 +68,25 @@ func TestRetry(t *testing.T) {
 	tests := map[string]struct {
 		order    g2a.EventStatus // before
 		kind     g2a.EventType   // of the event; status_changed where it is empty
+		other    bool            // the event was recorded before, with another status
 		status   g2a.EventStatus // of the event
 		force    bool
 		outcome  inbox.Outcome
 		reason   string
 		requests int
-		event    attributes // nil is the record still parked, with the reason
 		want     attributes // of the order
 	}{
 		"a status that is known by now": {
-			status: "completed", outcome: inbox.Processed, requests: 2, event: settled("processed"), want: raised("completed", 1),
+			status: "completed", outcome: inbox.Processed, requests: 2, want: raised("completed", 1),
 		},
 		"and the order is behind it": {
-			order: "processing", status: "completed", outcome: inbox.Processed, requests: 2, event: settled("processed"), want: raised("completed", 2),
+			order: "processing", status: "completed", outcome: inbox.Processed, requests: 2, want: raised("completed", 2),
 		},
 		"and the order is further": {
-			order: "completed", status: "processing", outcome: inbox.Superseded, requests: 3, event: settled("superseded"), want: statusItem("completed", "e2", 1),
+			order: "completed", status: "processing", outcome: inbox.Superseded, requests: 3, want: statusItem("completed", "e2", 1),
 		},
 		"and the order has it already": {
-			order: "completed", status: "completed", outcome: inbox.Superseded, requests: 3, event: settled("superseded"), want: statusItem("completed", "e2", 1),
+			order: "completed", status: "completed", outcome: inbox.Superseded, requests: 3, want: statusItem("completed", "e2", 1),
 		},
 		"a status that is not known yet": {
 			order: "processing", status: "lost", outcome: inbox.Parked, reason: "unknown status lost", requests: 2, want: statusItem("processing", "e2", 1),
@@ -94,13 +98,22 @@ func TestRetry(t *testing.T) {
 			order: "failed", status: "completed", outcome: inbox.Parked, reason: "status completed after failed", requests: 3, want: statusItem("failed", "e2", 1),
 		},
 		"a final status after another, by force": {
-			order: "failed", status: "completed", force: true, outcome: inbox.Processed, requests: 3, event: settled("processed"), want: raised("completed", 2),
+			order: "failed", status: "completed", force: true, outcome: inbox.Processed, requests: 3, want: raised("completed", 2),
 		},
 		"the same final status, by force": {
-			order: "completed", status: "completed", force: true, outcome: inbox.Superseded, requests: 3, event: settled("superseded"), want: statusItem("completed", "e2", 1),
+			order: "completed", status: "completed", force: true, outcome: inbox.Superseded, requests: 3, want: statusItem("completed", "e2", 1),
+		},
+		"a contradiction": {
+			order: "processing", status: "completed", other: true, outcome: inbox.Processed, requests: 2, want: raised("completed", 2),
+		},
+		"a contradiction behind": {
+			order: "processing", status: "pending", other: true, outcome: inbox.Superseded, requests: 3, want: statusItem("processing", "e2", 1),
+		},
+		"a contradiction of a final status": {
+			order: "failed", status: "completed", other: true, outcome: inbox.Parked, reason: "status completed after failed", requests: 3, want: statusItem("failed", "e2", 1),
 		},
 		"a status behind, by force": {
-			order: "completed", status: "pending", force: true, outcome: inbox.Superseded, requests: 3, event: settled("superseded"), want: statusItem("completed", "e2", 1),
+			order: "completed", status: "pending", force: true, outcome: inbox.Superseded, requests: 3, want: statusItem("completed", "e2", 1),
 		},
 	}
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
@@ -115,18 +128,24 @@ func TestRetry(t *testing.T) {
 					must(t, err)
 				}
 				body := eventBody("e1", c.kind, c.status)
-				park(t, e, c.kind, body, 1)
-				if c.event == nil {
-					c.event = still(body, c.reason)
+				end := string(c.kind)
+				if c.other {
+					end += "#" + string(c.status)
 				}
+				park(t, e, end, body, 1)
 				e.Wire.Requests()
-				outcome, reason, err := retrier(e).Retry(ctx, "e1#o1#"+string(c.kind), c.force)
+				outcome, reason, err := retrier(e).Retry(ctx, "e1#o1#"+end, c.force)
 				must(t, err)
 				wantRequests(t, e, c.requests)
 				if outcome != c.outcome || reason != c.reason {
 					t.Errorf("%s (%s), want %s (%s)", outcome, reason, c.outcome, c.reason)
 				}
-				wantItem(t, e, e.StateTable, "EVENT#e1#o1#"+string(c.kind), "EVENT", c.event)
+				record, waiting := settled(string(c.outcome), c.status), attributes(nil)
+				if c.outcome == inbox.Parked {
+					record, waiting = eventItem("parked", "any"), still(body, c.reason)
+				}
+				wantItem(t, e, e.StateTable, "EVENT#e1#o1#"+end, "EVENT", record)
+				wantItem(t, e, e.OrdersTable, "EVENT#e1#o1#"+end, "PARKED", waiting)
 				wantItem(t, e, e.OrdersTable, "G2A#o1", "STATUS", c.want)
 			})
 		}
@@ -137,17 +156,31 @@ func TestRetry(t *testing.T) {
 func TestRetryOfDelivered(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		receiver := inbox.Inbox{Store: box(e), Clock: func() time.Time { return now }}
-		receive := func(event, nonce string, status g2a.EventStatus) inbox.Outcome {
+		var outcomes []inbox.Outcome
+		receive := func(event, nonce string, status g2a.EventStatus) {
 			d := delivery(nonce, event, status)
-			outcome, err := receiver.Receive(ctx, d.Event, []byte(eventBody(event, g2a.EventStatusChanged, status)))
+			receipt, err := receiver.Receive(ctx, d.Event, []byte(eventBody(event, g2a.EventStatusChanged, status)))
 			must(t, err)
-			return outcome
+			outcomes = append(outcomes, receipt.Outcome)
 		}
-		outcomes := []inbox.Outcome{receive("e2", "n2", "failed"), receive("e1", "n1", "completed")}
-		forced, _, err := retrier(e).Retry(ctx, "e1#o1#order.status_changed", true)
-		must(t, err)
-		outcomes = append(outcomes, forced, receive("e1", "n3", "completed"))
-		if want := []inbox.Outcome{inbox.Processed, inbox.Parked, inbox.Processed, inbox.Duplicate}; !slices.Equal(outcomes, want) {
+		retry := func(key string) {
+			outcome, _, err := retrier(e).Retry(ctx, key, true)
+			must(t, err)
+			outcomes = append(outcomes, outcome)
+		}
+		receive("e2", "n2", "failed")
+		receive("e1", "n1", "completed") // parked
+		retry("e1#o1#order.status_changed")
+		receive("e1", "n3", "completed")
+		receive("e1", "n4", "failed") // contradicts itself
+		receive("e1", "n5", "failed")
+		retry("e1#o1#order.status_changed#failed")
+		receive("e1", "n6", "failed")
+		receive("e1", "n7", "completed")
+		if want := []inbox.Outcome{
+			inbox.Processed, inbox.Parked, inbox.Processed, inbox.Duplicate,
+			inbox.Parked, inbox.Duplicate, inbox.Processed, inbox.Duplicate, inbox.Duplicate,
+		}; !slices.Equal(outcomes, want) {
 			t.Errorf("outcomes %v, want %v", outcomes, want)
 		}
 	})
@@ -164,7 +197,7 @@ func TestRetryRefused(t *testing.T) {
 		"no such event":         {event: "e9#o1#order.status_changed", want: inbox.ErrNotParked},
 		"an event that is done": {event: "e2#o1#order.status_changed", want: inbox.ErrNotParked},
 		"a damaged body":        {event: "e1#o1#order.status_changed", body: "{}", want: g2a.ErrEventMalformed},
-		"another event's body":  {event: "e1#o1#order.status_changed", body: strings.Replace(good, "e1", "e2", 1), says: "its body is of event e2#o1#order.status_changed"},
+		"another event's body":  {event: "e1#o1#order.status_changed", body: strings.Replace(good, "e1", "e2", 1), says: "its body is of event e2#o1#order.status_changed#completed"},
 	}
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		for name, c := range tests {
@@ -173,7 +206,7 @@ func TestRetryRefused(t *testing.T) {
 				_, _, err := box(e).Apply(ctx, delivery("n2", "e2", "pending"))
 				must(t, err)
 				if c.body != "" {
-					park(t, e, g2a.EventStatusChanged, c.body, 1)
+					park(t, e, string(g2a.EventStatusChanged), c.body, 1)
 				}
 				_, _, err = retrier(e).Retry(ctx, c.event, true)
 				if err == nil || !errors.Is(err, c.want) && c.want != nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.event) {
@@ -189,13 +222,14 @@ func TestRetryRefused(t *testing.T) {
 func TestRetryTriedMeanwhile(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		body := eventBody("e1", g2a.EventStatusChanged, "completed")
-		park(t, e, g2a.EventStatusChanged, body, 2)
-		before := attributesOf(t, e.Item(t, e.StateTable, eventPK("e1"), "EVENT"))
+		park(t, e, string(g2a.EventStatusChanged), body, 2)
+		before := attributesOf(t, e.Item(t, e.OrdersTable, eventPK("e1"), "PARKED"))
 		read := inbox.EventRecord{Key: "e1#o1#order.status_changed", Attempts: 1, Body: []byte(body)}
 		d := delivery("", "e1", "completed")
 		for name, write := range map[string]func() (inbox.Found, bool, error){
 			"applied":            func() (inbox.Found, bool, error) { return box(e).ApplyParked(ctx, read, d, false) },
 			"applied by force":   func() (inbox.Found, bool, error) { return box(e).ApplyParked(ctx, read, d, true) },
+			"recorded":           func() (inbox.Found, bool, error) { return box(e).RecordParked(ctx, read, d) },
 			"recorded as parked": func() (inbox.Found, bool, error) { return box(e).RecordParked(ctx, read, parked(d)) },
 		} {
 			found, applied, err := write()
@@ -206,7 +240,8 @@ func TestRetryTriedMeanwhile(t *testing.T) {
 		}
 		delete(before, "pk")
 		delete(before, "sk")
-		wantItem(t, e, e.StateTable, eventPK("e1"), "EVENT", before)
+		wantItem(t, e, e.OrdersTable, eventPK("e1"), "PARKED", before)
+		wantItem(t, e, e.StateTable, eventPK("e1"), "EVENT", eventItem("parked", "any"))
 		wantItem(t, e, e.OrdersTable, "G2A#o1", "STATUS", nil)
 	})
 }
@@ -215,7 +250,7 @@ func TestRetryTriedMeanwhile(t *testing.T) {
 func TestRetryRace(t *testing.T) {
 	const callers = 16
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
-		park(t, e, g2a.EventStatusChanged, eventBody("e1", g2a.EventStatusChanged, "completed"), 1)
+		park(t, e, string(g2a.EventStatusChanged), eventBody("e1", g2a.EventStatusChanged, "completed"), 1)
 		start := make(chan struct{})
 		outcomes, errs := make([]inbox.Outcome, callers), make([]error, callers)
 		var all sync.WaitGroup
@@ -248,8 +283,8 @@ func TestRetryRace(t *testing.T) {
 // While the order's status is being raised by another transaction, it waits.
 func TestRetryInConflict(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
-		park(t, e, g2a.EventStatusChanged, eventBody("e1", g2a.EventStatusChanged, "completed"), 1)
-		e.Wire.Fail(storetest.Fine, storetest.Conflict(2), storetest.Conflict(2))
+		park(t, e, string(g2a.EventStatusChanged), eventBody("e1", g2a.EventStatusChanged, "completed"), 1)
+		e.Wire.Fail(storetest.Fine, storetest.Conflict(3), storetest.Conflict(3))
 		if outcome, _, err := retrier(e).Retry(ctx, "e1#o1#order.status_changed", false); err != nil || outcome != inbox.Processed {
 			t.Errorf("%s, %v", outcome, err)
 		}
@@ -295,8 +330,8 @@ func TestEvents(t *testing.T) {
 
 func TestEventsDamaged(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
-		park(t, e, g2a.EventStatusChanged, "{}", 1)
-		e.Put(t, e.StateTable, text("pk", "EVENT#e2#o1#order.failed", "sk", "EVENT", "status", "failed", "attempts", "many"))
+		park(t, e, string(g2a.EventStatusChanged), "{}", 1)
+		e.Put(t, e.OrdersTable, text("pk", "EVENT#e2#o1#order.failed", "sk", "PARKED", "attempts", "many"))
 		good, damaged := 0, 0
 		for _, err := range box(e).Events(ctx, true) {
 			if err != nil {

@@ -21,7 +21,7 @@ func deliver(t *testing.T, e *storetest.Engine, id, order string, status g2a.Eve
 		Clock: func() time.Time { return time.Now().Add(-3*time.Hour - time.Minute) },
 	}
 	body := fmt.Sprintf(`{"event_id":%q,"order_id":%q,"type":"order.status_changed","payload":{"status":%q}}`, id, order, status)
-	event := g2a.Event{ID: id, OrderID: order, Type: g2a.EventStatusChanged, Status: status, Nonce: id + order}
+	event := g2a.Event{ID: id, OrderID: order, Type: g2a.EventStatusChanged, Status: status, Nonce: id + order + string(status)}
 	if _, err := receiver.Receive(t.Context(), event, []byte(body)); err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +36,8 @@ func TestEvents(t *testing.T) {
 		deliver(t, e, "evt_3", "41", "lost")      // parked
 		deliver(t, e, "evt_4", "41", "lost")      // parked
 		deliver(t, e, "evt_4", "42", "lost")      // parked
+		deliver(t, e, "evt_5", "43", "pending")
+		deliver(t, e, "evt_5", "43", "completed") // parked: the event contradicts itself
 		for _, step := range []struct{ words, want, err string }{
 			{"events list --failed --json", `{"event":"evt_2#41#order.status_changed","outcome":"parked","reason":"status completed after failed","attempts":1,`, ""},
 			{"events list --failed --json", `"age":"3 hours"`, ""},
@@ -47,6 +49,10 @@ func TestEvents(t *testing.T) {
 			{"events retry evt_1#41#order.status_changed", "", "event evt_1#41#order.status_changed: there is no such parked event"},
 			{"events retry evt_4", "", "event evt_4 is parked more than once: name one of evt_4#41#order.status_changed, evt_4#42#order.status_changed"},
 			{"events retry evt_4#42#order.status_changed", "unknown status lost", ""},
+			{"events list --failed --json", `{"event":"evt_5#43#order.status_changed#completed","outcome":"parked","reason":"the event came with status pending, and then with status completed","attempts":1,`, ""},
+			{"events retry evt_5 --json", `{"event":"evt_5#43#order.status_changed#completed","outcome":"processed","reason":""}`, ""},
+			{"events list --json", `{"event":"evt_5#43#order.status_changed#completed","outcome":"processed","reason":"","attempts":2,`, ""},
+			{"events retry evt_5", "", "event evt_5: there is no such parked event"},
 		} {
 			out, err := s.call(t, step.words)
 			if fmt.Sprint(err) != step.err && (err != nil || step.err != "") || !strings.Contains(out, step.want) {
@@ -56,6 +62,10 @@ func TestEvents(t *testing.T) {
 		out, err := s.call(t, "events list --failed --json")
 		if parked := strings.Count(out, "\n"); err != nil || parked != 3 {
 			t.Errorf("%v, %d are parked, want 3:\n%s", err, parked, out)
+		}
+		all, err := s.call(t, "events list --json")
+		if events := strings.Count(all, "\n"); err != nil || events != 7 { // evt_2 and evt_5's second are settled by now
+			t.Errorf("%v, %d are listed, want 7:\n%s", err, events, all)
 		}
 		for line := range strings.Lines(out) {
 			if !json.Valid([]byte(line)) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -110,8 +111,8 @@ func (s settings) hash(ctx context.Context) (g2a.Secret, error) {
 	return current.Hash, nil
 }
 
-// sign makes the request that G2A would send now, and of it the event. What the
-// webhook's own check would refuse as malformed is an error.
+// sign creates the request that G2A would send now, and the event for it. One that could
+// be applied to no order is an error.
 func sign(body webhook, hash g2a.Secret, now time.Time) ([]byte, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -127,8 +128,11 @@ func sign(body webhook, hash g2a.Secret, now time.Time) ([]byte, error) {
 	request.Header.Set(g2a.HeaderTimestamp, timestamp)
 	request.Header.Set(g2a.HeaderNonce, nonce)
 	request.Header.Set(g2a.HeaderSignature, g2a.SignWebhook(hash, raw, timestamp, nonce).Reveal())
-	if _, err := g2a.VerifyWebhook(raw, request.Header, []g2a.Secret{hash}, now); err != nil {
+	switch read, err := g2a.VerifyWebhook(raw, request.Header, []g2a.Secret{hash}, now); {
+	case err != nil:
 		return nil, err
+	case read.Defect != "":
+		return nil, errors.New(read.Defect)
 	}
 	event, err := json.MarshalIndent(httpapi.NewEvent(request, raw, now), "", "  ")
 	if err != nil {

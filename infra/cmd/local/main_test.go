@@ -268,7 +268,7 @@ func TestSignedEventMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"order that is no id", []string{"-order", "a b"}, "event is malformed: "},
+		{"order that is no id", []string{"-order", "a b"}, "field order_id is not 1 to 128 of "},
 		{"folder that is not there", []string{"-o", "not/there.json"}, "writing the event: open not/there.json: "},
 		{"unknown flag", []string{"-colour", "red"}, "flag provided but not defined: -colour"},
 	} {
