@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -30,6 +32,7 @@ type books struct {
 	forgeries map[string]map[int]int // answers by mutation
 	outcomes  map[*event][]string    // the answers that were accepted
 	records   map[string]int         // events by the outcome in their record
+	longest   int                    // body that is kept and is not UTF-8, in bytes
 	problems  []string
 }
 
@@ -84,11 +87,14 @@ var ranks = map[g2a.EventStatus]int{"pending": 1, "processing": 2, "completed": 
 // item is an item of either table.
 type item struct {
 	PK            string          `dynamodbav:"pk"`
+	SK            string          `dynamodbav:"sk"`
 	Status        g2a.EventStatus `dynamodbav:"status"`
 	Outcome       string          `dynamodbav:"outcome"`
 	Attempts      int             `dynamodbav:"attempts"`
 	BodySHA256    string          `dynamodbav:"body_sha256"`
-	Body          string          `dynamodbav:"body"`
+	OrderStatus   g2a.EventStatus `dynamodbav:"order_status"`
+	LastError     string          `dynamodbav:"last_error"`
+	Body          []byte          `dynamodbav:"body"`
 	EventKey      string          `dynamodbav:"event_key"`
 	Rank          int             `dynamodbav:"rank"`
 	AppliedEvents int             `dynamodbav:"applied_events"`
@@ -144,68 +150,137 @@ func (s *storm) items(table string) map[string]map[string]item {
 func (s *storm) check() {
 	state, orders := s.items("StateTable"), s.items("OrdersTable")
 	s.checkNothingElse(state, orders)
-	byOrder := map[string][]*event{}
+	byOrder := map[string][]outcome{}
 	for _, e := range s.events {
-		byOrder[e.order] = append(byOrder[e.order], e)
-		s.checkEvent(e, state["EVENT"][e.key()])
+		if e.acknowledged() {
+			s.checkAcknowledged(e)
+			continue
+		}
+		o := outcomeOf(e, state["EVENT"])
+		s.checkEvent(o, orders["EVENT"][o.key])
+		byOrder[e.order] = append(byOrder[e.order], o)
 	}
-	for order, events := range byOrder {
-		s.checkOrder(order, events, state["EVENT"], orders["G2A"][order])
+	for order, outcomes := range byOrder {
+		s.checkOrder(order, outcomes, orders["G2A"][order])
 	}
 	s.checkLost()
 }
 
-// checkNothingElse: an event has one record, and the nonce of the one delivery that
-// wrote it. Nothing else is there, whoever sent it.
-func (s *storm) checkNothingElse(state, orders map[string]map[string]item) {
-	for kind, want := range map[string]int{"EVENT": len(s.events), "NONCE": len(s.events)} {
-		if got := len(state[kind]); got != want {
-			s.books.problem("%d items %s, want %d", got, kind, want)
-		}
+// outcome is an event with its record.
+type outcome struct {
+	*event
+	record      item
+	key         string // of the record
+	contradicts bool   // the event came before with another status
+}
+
+// outcomeOf finds an event's record: under its own key, or, where the other of two
+// contradictions came first, under that of its content.
+func outcomeOf(e *event, records map[string]item) outcome {
+	if record := records[e.key()]; record.OrderStatus == e.status || e.form != contradictions {
+		return outcome{event: e, record: record, key: e.key()}
 	}
+	return outcome{event: e, record: records[e.content()], key: e.content(), contradicts: true}
+}
+
+// checkNothingElse: an event has one record, and the nonce of the one delivery that
+// wrote it; one that is parked has an item beside it, and an order that was moved a
+// status. Nothing else is there, whoever sent it.
+func (s *storm) checkNothingElse(state, orders map[string]map[string]item) {
+	kept, parked, moved := 0, 0, map[string]bool{}
 	nonces := map[string]int{}
 	for _, nonce := range state["NONCE"] {
 		nonces[nonce.EventKey]++
 	}
 	for _, e := range s.events {
-		if nonces[e.key()] != 1 {
-			s.books.problem("event %s has %d nonces, want 1", e.key(), nonces[e.key()])
+		if e.acknowledged() {
+			continue
+		}
+		kept++
+		if nonces[e.content()] != 1 {
+			s.books.problem("event %s has %d nonces, want 1", e.content(), nonces[e.content()])
+		}
+		switch outcomeOf(e, state["EVENT"]).record.Outcome {
+		case "parked":
+			parked++
+		case "processed":
+			moved[e.order] = true
 		}
 	}
-	if len(orders) > 1 || len(state) > 2 {
+	for what, got := range map[string][2]int{
+		"items EVENT":  {len(state["EVENT"]), kept},
+		"items NONCE":  {len(state["NONCE"]), kept},
+		"items PARKED": {len(orders["EVENT"]), parked},
+		"items STATUS": {len(orders["G2A"]), len(moved)},
+	} {
+		if got[0] != got[1] {
+			s.books.problem("%d %s, want %d", got[0], what, got[1])
+		}
+	}
+	if len(orders) > 2 || len(state) > 2 {
 		s.books.problem("items of other kinds: %v, %v", slices.Sorted(maps.Keys(state)), slices.Sorted(maps.Keys(orders)))
+	}
+}
+
+// checkAcknowledged: each delivery of an event of no order is answered so.
+func (s *storm) checkAcknowledged(e *event) {
+	s.books.records["acknowledged: no record"]++
+	for _, outcome := range s.books.outcomes[e] {
+		if outcome != "acknowledged" {
+			s.books.problem("event %s is of no order, and was answered %s", e.key(), outcome)
+		}
 	}
 }
 
 // checkEvent: it was answered once with what became of it, and ever after as a
 // duplicate; not even once, when the process was killed before it could answer.
-func (s *storm) checkEvent(e *event, record item) {
-	s.books.records[record.Outcome]++
+func (s *storm) checkEvent(o outcome, waiting item) {
+	s.books.records[o.record.Outcome]++
 	want := g2a.EventStatus("done")
-	if record.Outcome == "parked" {
+	if o.record.Outcome == "parked" {
 		want = "failed"
-		if record.Body != string(e.body) {
-			s.books.problem("event %s is parked with another body", e.key())
-		}
+		s.checkParked(o, waiting)
+	} else if waiting.PK != "" {
+		s.books.problem("event %s is %s, and waits for a person", o.key, o.record.Outcome)
 	}
-	if record.Status != want || record.Attempts != 1 || record.BodySHA256 != e.sha256() {
-		s.books.problem("event %s: its record is %+v", e.key(), record)
+	if o.record.Status != want || o.record.Attempts != 1 || o.record.OrderStatus != o.status || o.sent[o.record.BodySHA256] == nil {
+		s.books.problem("event %s: its record is %+v", o.key, o.record)
 	}
 	told := 0
-	for _, outcome := range s.books.outcomes[e] {
+	for _, outcome := range s.books.outcomes[o.event] {
 		switch outcome {
-		case record.Outcome:
+		case o.record.Outcome:
 			told++
 		case "duplicate":
 		default:
-			s.books.problem("event %s was answered %s, and its record says %s", e.key(), outcome, record.Outcome)
+			s.books.problem("event %s was answered %s, and its record says %s", o.key, outcome, o.record.Outcome)
 		}
 	}
 	if told > 1 {
-		s.books.problem("event %s was answered %s %d times", e.key(), record.Outcome, told)
+		s.books.problem("event %s was answered %s %d times", o.key, o.record.Outcome, told)
 	}
 	if told == 0 {
 		s.books.count(answerLost)
+	}
+}
+
+// checkParked: a person finds the body as it was sent, byte for byte.
+func (s *storm) checkParked(o outcome, waiting item) {
+	body := o.sent[o.record.BodySHA256]
+	if waiting.SK != "PARKED" || !bytes.Equal(waiting.Body, body) || waiting.BodySHA256 != o.record.BodySHA256 || waiting.Attempts != 1 || waiting.OrderStatus != o.status {
+		size := len(waiting.Body)
+		waiting.Body = nil // it may be long
+		s.books.problem("event %s of %d bytes is parked with %d, as %+v", o.key, len(body), size, waiting)
+	}
+	if said := strings.HasPrefix(waiting.LastError, "the event came with status "); said != o.contradicts || waiting.LastError == "" {
+		s.books.problem("event %s is parked because %q, and contradicts itself: %t", o.key, waiting.LastError, o.contradicts)
+	}
+	if o.contradicts {
+		s.books.records["parked: it contradicts itself"]++
+	}
+	if !utf8.Valid(waiting.Body) {
+		s.books.records["parked: its body is not UTF-8"]++
+		s.books.longest = max(s.books.longest, len(waiting.Body))
 	}
 }
 
@@ -213,43 +288,43 @@ const answerLost = "events whose own answer was lost with its process"
 
 // checkOrder replays what the records say: the events that were applied, by their
 // rank, must lead to the order's status, and there must be a reason for each other.
-func (s *storm) checkOrder(order string, events []*event, records map[string]item, status item) {
-	applied := map[int]*event{} // by rank
+func (s *storm) checkOrder(order string, outcomes []outcome, status item) {
+	applied := map[int]outcome{} // by rank
 	highest := 0
-	for _, e := range events {
-		highest = max(highest, ranks[e.status])
-		if records[e.key()].Outcome != "processed" {
+	for _, o := range outcomes {
+		if !o.contradicts {
+			highest = max(highest, o.rank)
+		}
+		if o.record.Outcome != "processed" {
 			continue
 		}
-		switch other := applied[ranks[e.status]]; {
-		case other != nil:
-			s.books.problem("order %s: %s is applied, and %s of the same rank", order, e.key(), other.key())
-		case ranks[e.status] == 0:
-			s.books.problem("order %s: %s is applied, of a status that nobody knows", order, e.key())
+		other, twice := applied[o.rank]
+		switch {
+		case twice:
+			s.books.problem("order %s: %s is applied, and %s of the same rank", order, o.key, other.key)
+		case o.rank == 0 || o.contradicts:
+			s.books.problem("order %s: %s is applied, and cannot be", order, o.key)
 		}
-		applied[ranks[e.status]] = e
+		applied[o.rank] = o
 	}
 	if status.AppliedEvents != len(applied) || status.Rank != highest {
 		s.books.problem("order %s: %d applied, rank %d; want %d, rank %d", order, status.AppliedEvents, status.Rank, len(applied), highest)
 	}
-	last := applied[highest]
-	if last == nil {
-		if highest > 0 {
-			s.books.problem("order %s: no event of rank %d is applied", order, highest)
-		}
+	last, moved := applied[highest]
+	switch {
+	case !moved && highest > 0:
+		s.books.problem("order %s: no event of rank %d is applied", order, highest)
 		return
-	}
-	if status.Status != last.status || status.LastEventID != last.id {
+	case moved && (status.Status != last.status || status.LastEventID != last.id):
 		s.books.problem("order %s is %s by %s, want %s by %s", order, status.Status, status.LastEventID, last.status, last.id)
 	}
-	for _, e := range events {
-		rank := ranks[e.status]
+	for _, o := range outcomes {
 		want := "superseded"
-		if rank == 0 || rank == 3 && e.status != last.status {
+		if o.contradicts || o.rank == 0 || o.rank == 3 && o.status != last.status {
 			want = "parked"
 		}
-		if got := records[e.key()].Outcome; got != "processed" && got != want {
-			s.books.problem("order %s, which is %s: %s, %s, is %s, want %s", order, last.status, e.key(), e.status, got, want)
+		if got := o.record.Outcome; got != "processed" && got != want {
+			s.books.problem("order %s: %s, %s (%s), is %s, want %s", order, o.key, o.status, o.form, got, want)
 		}
 	}
 }
@@ -276,14 +351,34 @@ func (s *storm) checkWeather() {
 	if kills[proof.Before] == 0 || kills[proof.After] == 0 || s.weather.cut == 0 || s.rotatedAt.IsZero() {
 		s.books.problem("%v processes were killed, %d requests cut, the credentials rotated at %s: too little of a storm", kills, s.weather.cut, s.rotatedAt)
 	}
-	for _, what := range []string{"200 processed", "200 duplicate", "200 superseded", "200 parked"} {
+	for _, what := range []string{"200 processed", "200 duplicate", "200 superseded", "200 parked", "200 acknowledged"} {
 		if s.books.counts["function: "+what] == 0 {
 			s.books.problem("nothing was answered %s", what)
 		}
 	}
+	for _, what := range []string{"parked: it contradicts itself", "parked: its body is not UTF-8"} {
+		if s.books.records[what] == 0 {
+			s.books.problem("nothing is %s", what)
+		}
+	}
+	if s.books.longest < 250<<10 {
+		s.books.problem("the longest body that is not UTF-8 has %d bytes", s.books.longest)
+	}
+	if forms := s.forms(); len(forms) != 9 {
+		s.books.problem("events have the forms %v", forms)
+	}
 	if got, want := len(s.books.forgeries), len(mutations); got != want {
 		s.books.problem("%d kinds of mutated letters were sent, want %d", got, want)
 	}
+}
+
+// forms counts the events by their form.
+func (s *storm) forms() map[string]int {
+	forms := map[string]int{}
+	for _, e := range s.events {
+		forms[e.form]++
+	}
+	return forms
 }
 
 func (b *books) print(t *testing.T, s *storm, orders int, took time.Duration) {
@@ -293,9 +388,15 @@ func (b *books) print(t *testing.T, s *storm, orders int, took time.Duration) {
 	line := func(name string, value any) { fmt.Fprintf(table, "%s\t%v\n", name, value) }
 	line("orders", orders)
 	line("events", len(s.events))
+	forms := s.forms()
+	for _, form := range slices.Sorted(maps.Keys(forms)) {
+		line("  "+form, forms[form])
+	}
+	line("records", "")
 	for _, outcome := range slices.Sorted(maps.Keys(b.records)) {
 		line("  "+outcome, b.records[outcome])
 	}
+	line("longest body kept that is not UTF-8", b.longest)
 	line("deliveries, each until it is accepted", s.copies)
 	for _, what := range slices.Sorted(maps.Keys(b.counts)) {
 		line("  "+what, b.counts[what])

@@ -9,46 +9,197 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
-// event is one of G2A's, as the test draws it.
+// event is one of G2A's, as the test draws it. Its strings are as they stand in keys, and
+// the JSON is what stands in a body.
 type event struct {
+	form   string
 	id     string
 	order  string
 	kind   g2a.EventType
 	status g2a.EventStatus
-	body   []byte
+	rank   int // 0: it can be applied to no order
+
+	idJSON, orderJSON, kindJSON, payloadJSON string // "" is absent
+	note                                     []byte // a field that nothing reads, in JSON
+
+	mu   sync.Mutex
+	sent map[string][]byte // the bodies, by their hash
 }
+
+// The forms of events.
+const (
+	plain          = "as documented"
+	numericIDs     = "ids as numbers"
+	oddID          = "an id of odd characters"
+	unknownType    = "an unknown type"
+	typeMismatch   = "type against status"
+	defective      = "a field missing or odd"
+	notUTF8        = "a body that is not UTF-8"
+	ofNoOrder      = "of no order"
+	contradictions = "one of two contradictions"
+)
 
 func (e *event) key() string { return e.id + "#" + e.order + "#" + string(e.kind) }
 
-func (e *event) sha256() string {
-	sum := sha256.Sum256(e.body)
+// content is the event with what it says.
+func (e *event) content() string { return e.key() + "#" + string(e.status) }
+
+// acknowledged reports whether nothing is kept of the event.
+func (e *event) acknowledged() bool { return e.form == ofNoOrder }
+
+func hexSHA256(body []byte) string {
+	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])
+}
+
+// drawEvents draws about so many events, of all forms.
+func drawEvents(r *rand.Rand, number, orders int) (events []*event) {
+	for len(events) < number {
+		n := len(events)
+		e := newEvent(r, n, orders)
+		events = append(events, e)
+		switch chance := r.IntN(100); {
+		case chance < 6:
+			e.form, e.idJSON = numericIDs, strconv.Itoa(9000000000000000000+n)+strconv.Itoa(n)
+			e.id, e.orderJSON = e.idJSON, e.order
+		case chance < 12:
+			e.form, e.id, e.idJSON = oddID, fmt.Sprintf("evt%%20%%2F%%23%%C3%%A9_%d", n), fmt.Sprintf(`"evt /#é_%d"`, n)
+		case chance < 17:
+			e.form, e.rank = unknownType, 0
+			e.setKind("order.refunded")
+		case chance < 22:
+			e.form = typeMismatch
+			e.setKind(g2a.EventOrderCompleted)
+			e.setStatus("failed")
+			e.rank = 0
+		case chance < 28:
+			e.form, e.rank = defective, 0
+			e.damage(r)
+		case chance < 34:
+			e.form, e.rank, e.note = notUTF8, 0, garbage(r)
+			e.setKind(g2a.EventStatusChanged)
+			e.setStatus("refunded")
+		case chance < 38:
+			e.form, e.rank, e.order, e.orderJSON = ofNoOrder, 0, "", ""
+			e.setKind([]g2a.EventType{"ping", "product.updated", "offer.sold", "account.closed"}[r.IntN(4)])
+		case chance < 44:
+			e.form = contradictions
+			e.setKind(g2a.EventStatusChanged)
+			other := newEvent(r, n, orders)
+			other.form, other.order, other.orderJSON = contradictions, e.order, e.orderJSON
+			other.setKind(e.kind)
+			for other.status == e.status {
+				other.setStatus(statuses[r.IntN(len(statuses))])
+			}
+			events = append(events, other)
+		}
+	}
+	return events
+}
+
+var statuses = []g2a.EventStatus{
+	"pending", "pending", "pending", "pending", "pending", "processing", "processing", "processing", "processing",
+	"completed", "completed", "failed", "cancelled", "refunded",
 }
 
 // newEvent draws an event: of any status, and now and then of one that nobody knows.
 func newEvent(r *rand.Rand, n, orders int) *event {
-	statuses := []g2a.EventStatus{
-		"pending", "pending", "pending", "pending", "pending", "processing", "processing", "processing", "processing",
-		"completed", "completed", "failed", "cancelled", "refunded",
-	}
-	e := &event{
-		id: fmt.Sprintf("evt_%d", n), order: strconv.Itoa(80201000000000 + r.IntN(orders)),
-		kind: g2a.EventStatusChanged, status: statuses[r.IntN(len(statuses))],
-	}
+	e := &event{form: plain, id: fmt.Sprintf("evt_%d", n), order: strconv.Itoa(80201000000000 + r.IntN(orders)), sent: map[string][]byte{}}
+	e.idJSON, e.orderJSON = strconv.Quote(e.id), strconv.Quote(e.order)
+	e.setStatus(statuses[r.IntN(len(statuses))])
+	e.setKind(g2a.EventStatusChanged)
 	if own, has := map[g2a.EventStatus]g2a.EventType{
 		"completed": g2a.EventOrderCompleted, "failed": g2a.EventOrderFailed, "cancelled": g2a.EventOrderCancelled,
 	}[e.status]; has && r.IntN(2) == 0 {
-		e.kind = own
+		e.setKind(own)
 	}
-	e.body = fmt.Appendf(nil, `{"event_id":%q,"order_id":%q,"type":%q,"payload":{"status":%q}}`, e.id, e.order, e.kind, e.status)
 	return e
+}
+
+func (e *event) setKind(kind g2a.EventType) { e.kind, e.kindJSON = kind, strconv.Quote(string(kind)) }
+
+func (e *event) setStatus(status g2a.EventStatus) {
+	e.status, e.rank, e.payloadJSON = status, ranks[status], `{"status":`+strconv.Quote(string(status))+`}`
+}
+
+// damage makes one of the fields one that cannot be understood.
+func (e *event) damage(r *rand.Rand) {
+	hashed := func(json string) string { return "~" + hexSHA256([]byte(json)) }
+	switch r.IntN(6) {
+	case 0:
+		e.status, e.payloadJSON = "", `null`
+	case 1:
+		e.status, e.payloadJSON = "", `{"status":null}`
+	case 2:
+		e.status, e.payloadJSON = g2a.EventStatus(hashed(`3`)), `{"status":3}`
+	case 3:
+		e.orderJSON = `["` + e.order + `"]`
+		e.order = hashed(e.orderJSON)
+	case 4:
+		e.kind, e.kindJSON = "", ""
+	default:
+		e.order, e.orderJSON = "", "" // and a type that says that there is one
+	}
+}
+
+// garbage is a string in JSON that is not UTF-8, and as long as may be now and then.
+func garbage(r *rand.Rand) []byte {
+	length := 1 + r.IntN(100)
+	if r.IntN(8) == 0 {
+		length = 250 << 10
+	}
+	noise := make([]byte, length)
+	for i := range noise {
+		noise[i] = 0x80 + byte(r.IntN(0x80))
+	}
+	return append(append([]byte{'"'}, noise...), '"')
+}
+
+// canonical is the body as documented.
+func (e *event) canonical() []byte {
+	return fmt.Appendf(nil, `{"event_id":%s,"order_id":%s,"type":%s,"payload":%s}`, e.idJSON, e.orderJSON, e.kindJSON, e.payloadJSON)
+}
+
+// body is the event in bytes that G2A may write it in: its content is the same in all.
+func (e *event) body(r *rand.Rand) []byte {
+	if e.form == plain && r.IntN(2) == 0 {
+		return e.remember(e.canonical())
+	}
+	payload := e.payloadJSON
+	if inner, is := strings.CutPrefix(payload, "{"); is {
+		odd := []string{`"pending"`, `"awaiting payment"`, `3`, `null`, `{}`, `true`}
+		payload = `{"previous_status":` + odd[r.IntN(len(odd))] + `,` + inner
+	}
+	space := []string{"", " ", "\n\t"}[r.IntN(3)]
+	var members []string
+	for name, json := range map[string]string{
+		"event_id": e.idJSON, "order_id": e.orderJSON, "type": e.kindJSON, "payload": payload, "note": string(e.note),
+	} {
+		if json != "" {
+			members = append(members, strconv.Quote(name)+":"+space+json)
+		}
+	}
+	slices.Sort(members)
+	r.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
+	return e.remember([]byte("{" + space + strings.Join(members, ","+space) + "}"))
+}
+
+// remember remembers a body that is sent.
+func (e *event) remember(body []byte) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sent[hexSHA256(body)] = body
+	return body
 }
 
 // letter is a webhook as it goes over the wire.
@@ -65,7 +216,14 @@ const skew = 2 * time.Minute
 // can be cut out of it.
 func write(r *rand.Rand, hash g2a.Secret, body []byte) letter {
 	at := time.Now().Add(time.Duration(r.Int64N(int64(2*skew))) - skew)
-	return sign(hash, body, at, fmt.Sprintf("%d%016x%08x", time.Now().UnixMilli(), r.Uint64(), r.Uint32()))
+	l := sign(hash, body, at, fmt.Sprintf("%d%016x%08x", time.Now().UnixMilli(), r.Uint64(), r.Uint32()))
+	return l.with("Content-Type", mediaTypes[r.IntN(len(mediaTypes))]...)
+}
+
+// mediaTypes are the ways in which a good letter says that it is JSON.
+var mediaTypes = [][]string{
+	{"application/json"}, {"application/json; charset=utf-8"}, {"Application/JSON"}, {"application/json; charset"},
+	{"application/json, application/json"}, {"application/json", "application/json"}, {"application/json;"}, {"application/vnd.g2a+json"},
 }
 
 func sign(hash g2a.Secret, body []byte, at time.Time, nonce string) letter {
@@ -98,7 +256,8 @@ func (l letter) withBody(body []byte) letter { return letter{body, l.header} }
 type mutation struct {
 	name string
 	make func(r *rand.Rand, l letter, hash g2a.Secret) letter
-	// signed is for those that are signed well: the store may be asked for their nonce.
+	// signed is for those that are signed well, with the nonce of a letter that was taken:
+	// the store is asked for it.
 	signed bool
 }
 
@@ -188,14 +347,24 @@ var mutations = []mutation{
 	{name: "too long", make: func(r *rand.Rand, l letter, hash g2a.Secret) letter {
 		return write(r, hash, append(bytes.Clone(l.body), bytes.Repeat([]byte(" "), 256<<10)...))
 	}},
-	// A nonce that was taken with one event, signed well with another.
-	{name: reusedNonce, signed: true, make: func(r *rand.Rand, l letter, hash g2a.Secret) letter {
+	// A nonce that was taken with one event, signed well with another, or with another
+	// status of its own.
+	{name: "nonce: of another event", signed: true, make: func(r *rand.Rand, l letter, hash g2a.Secret) letter {
 		other := bytes.Replace(l.body, []byte(`evt_`), fmt.Appendf(nil, `forged_%d_`, r.Uint64()), 1)
+		return sign(hash, other, time.Now(), l.get("X-G2A-Nonce"))
+	}},
+	{name: "nonce: of another status", signed: true, make: func(_ *rand.Rand, l letter, hash g2a.Secret) letter {
+		other := statusPattern.ReplaceAllFunc(l.body, func(status []byte) []byte {
+			if bytes.Contains(status, []byte("processing")) {
+				return []byte(`"status":"pending"`)
+			}
+			return []byte(`"status":"processing"`)
+		})
 		return sign(hash, other, time.Now(), l.get("X-G2A-Nonce"))
 	}},
 }
 
-const reusedNonce = "nonce: of another event"
+var statusPattern = regexp.MustCompile(`"status":"[a-z]+"`)
 
 func flipped(r *rand.Rand, body []byte) []byte {
 	body = bytes.Clone(body)

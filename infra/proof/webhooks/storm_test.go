@@ -47,12 +47,13 @@ type storm struct {
 	books   *books
 
 	events    []*event
+	plain     []*event // those that are as documented
 	old, new  g2a.Secret
 	secretKey string
 
 	mu        sync.Mutex
 	rotatedAt time.Time // zero: not yet
-	applied   []letter  // accepted with another result than duplicate
+	applied   []letter  // of plain events, accepted with another result than duplicate
 	delivered int
 	copies    int // in all
 }
@@ -73,8 +74,11 @@ func runStorm(t *testing.T, engine string, seed uint64, events int) {
 	s := newStorm(t, engine, seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	orders := max(2, events/eventsAnOrder)
-	for n := range events {
-		s.events = append(s.events, newEvent(r, n, orders))
+	s.events = drawEvents(r, events, orders)
+	for _, e := range s.events {
+		if e.form == plain {
+			s.plain = append(s.plain, e)
+		}
 	}
 	jobs := s.plan(r, events)
 	queue := make(chan func(*rand.Rand), len(jobs))
@@ -154,7 +158,7 @@ func (s *storm) hash(r *rand.Rand) g2a.Secret {
 // deliver sends a good letter until it is accepted, as G2A does.
 func (s *storm) deliver(r *rand.Rand, e *event) {
 	hash := s.hash(r)
-	l := write(r, hash, e.body)
+	l := write(r, hash, e.body(r))
 	for range maxSendings {
 		begun := time.Now()
 		got := s.send(l)
@@ -171,7 +175,7 @@ func (s *storm) deliver(r *rand.Rand, e *event) {
 		}
 		time.Sleep(resendPause)
 		if r.Float64() >= sameBytesAgain {
-			l = write(r, hash, e.body)
+			l = write(r, hash, e.body(r))
 		}
 	}
 	s.books.problem("event %s is not accepted after %d sendings", e.key(), maxSendings)
@@ -189,8 +193,11 @@ func (s *storm) mayNotKnow(sent time.Time) bool {
 // accepted notes an answer, and has happen what is due at this part of the way.
 func (s *storm) accepted(e *event, l letter, got answer) {
 	s.books.accepted(e, got)
+	if e.acknowledged() && s.weather.hasReached(got.trace) {
+		s.books.problem("event %s is of no order, and has reached the store", e.key())
+	}
 	s.mu.Lock()
-	if got.result != "duplicate" && len(s.applied) < 1000 {
+	if e.form == plain && got.result != "duplicate" && len(s.applied) < 1000 {
 		s.applied = append(s.applied, l)
 	}
 	s.delivered++
@@ -227,9 +234,9 @@ func (s *storm) rotate() {
 
 // forge sends a letter that must not be taken, until the function itself has answered.
 func (s *storm) forge(r *rand.Rand, m mutation) {
-	e := s.events[r.IntN(len(s.events))]
-	good := write(r, s.old, e.body) // known before and after the rotation: it is not refused for that
-	if m.name == reusedNonce {
+	e := s.plain[r.IntN(len(s.plain))]
+	good := write(r, s.old, e.canonical()) // known before and after the rotation: it is not refused for that
+	if m.signed {
 		s.mu.Lock()
 		known := len(s.applied) > 0
 		if known {
