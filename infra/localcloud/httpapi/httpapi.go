@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/lambda"
@@ -36,6 +37,11 @@ type Invoker interface {
 
 // API is an HTTP API.
 type API struct {
+	// Prefix stands before the path of every request, as a named stage ("/prod") or the
+	// mapping of a custom domain does. It is in the event's paths, and not in its route key.
+	// "" is none.
+	Prefix string
+
 	routes  map[string]Route
 	invoker Invoker
 	account string
@@ -58,8 +64,9 @@ func New(routes []Route, invoker Invoker, accountID string) *API {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := newRequestID()
 	w.Header().Set("Apigw-Requestid", requestID)
-	route, found := a.routes[r.Method+" "+r.URL.Path]
-	if !found {
+	path, below := strings.CutPrefix(r.URL.Path, a.Prefix)
+	route, found := a.routes[r.Method+" "+path]
+	if !below || !found {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
@@ -74,6 +81,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	event := NewEvent(r, body, time.Now())
+	event.RouteKey, event.RequestContext.RouteKey = route.key(), route.key()
 	event.RequestContext.RequestID, event.RequestContext.AccountID = requestID, a.account
 	payload, err := json.Marshal(event)
 	if err != nil {

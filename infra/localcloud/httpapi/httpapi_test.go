@@ -94,6 +94,30 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
+// TestPrefix: of a prefix the routes know nothing, and the event's paths have it.
+func TestPrefix(t *testing.T) {
+	for path, status := range map[string]int{"/prod/hook": 200, "/hook": 404, "/prodhook": 404, "/prod/prod/hook": 404, "/other/hook": 404} {
+		functions := &invoker{do: answering(`{"statusCode":200}`)}
+		api := New([]Route{{Method: "POST", Path: "/hook", Function: "Hook"}}, functions, "123456789012")
+		api.Prefix = "/prod"
+		recorder := httptest.NewRecorder()
+		api.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, path, nil))
+		if recorder.Code != status {
+			t.Errorf("%s: status %d, want %d", path, recorder.Code, status)
+		}
+		if status != http.StatusOK {
+			continue
+		}
+		var event events.APIGatewayV2HTTPRequest
+		if err := json.Unmarshal(functions.in.Payload, &event); err != nil {
+			t.Fatal(err)
+		}
+		if event.RouteKey != "POST /hook" || event.RequestContext.RouteKey != "POST /hook" || event.RawPath != path || event.RequestContext.HTTP.Path != path {
+			t.Errorf("got %+v", event)
+		}
+	}
+}
+
 func TestFunctionGetsTheRequest(t *testing.T) {
 	functions := &invoker{do: answering(`{"statusCode":200}`)}
 	api := New([]Route{{Method: "POST", Path: "/hook", Function: "Hook"}}, functions, "123456789012")
