@@ -36,6 +36,7 @@ func TestEvents(t *testing.T) {
 		deliver(t, e, "evt_3", "41", "lost")      // parked
 		deliver(t, e, "evt_4", "41", "lost")      // parked
 		deliver(t, e, "evt_4", "42", "lost")      // parked
+		deliver(t, e, "evt_50", "42", "lost")     // parked
 		deliver(t, e, "evt_5", "43", "pending")
 		deliver(t, e, "evt_5", "43", "completed") // parked: the event contradicts itself
 		for _, step := range []struct{ words, want, err string }{
@@ -60,12 +61,12 @@ func TestEvents(t *testing.T) {
 			}
 		}
 		out, err := s.call(t, "events list --failed --json")
-		if parked := strings.Count(out, "\n"); err != nil || parked != 3 {
-			t.Errorf("%v, %d are parked, want 3:\n%s", err, parked, out)
+		if parked := strings.Count(out, "\n"); err != nil || parked != 4 {
+			t.Errorf("%v, %d are parked, want 4:\n%s", err, parked, out)
 		}
 		all, err := s.call(t, "events list --json")
-		if events := strings.Count(all, "\n"); err != nil || events != 7 { // evt_2 and evt_5's second are settled by now
-			t.Errorf("%v, %d are listed, want 7:\n%s", err, events, all)
+		if events := strings.Count(all, "\n"); err != nil || events != 8 { // evt_2 and evt_5's second are settled by now
+			t.Errorf("%v, %d are listed, want 8:\n%s", err, events, all)
 		}
 		for line := range strings.Lines(out) {
 			if !json.Valid([]byte(line)) {

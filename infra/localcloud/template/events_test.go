@@ -45,7 +45,7 @@ func TestOwnOrderEvents(t *testing.T) {
 		"an order becomes known, and no webhook": {record("INSERT", "STATUS", `"order_ref":{"S":"shop-1"}`), false},
 		"an order":                               {record("MODIFY", "ORDER", order), false},
 		"an order with all that a status has":    {record("MODIFY", "ORDER", order+`,"status":{"S":"completed"},"order_ref":{"S":"shop-1"}`), false},
-		"an event is parked":                     {record("INSERT", "PARKED", `"pk":{"S":"EVENT#e#42#order.completed"},"sk":{"S":"PARKED"},"order_status":{"S":"completed"},"body":{"B":"e30="}`), false},
+		"an event is parked":                     {record("INSERT", "PARKED", `"pk":{"S":"EVENT#e#42#order.completed"},"order_status":{"S":"completed"},"body":{"B":"e30="},"status":{"S":"completed"},"order_ref":{"S":"shop-1"}`), false},
 		"a status deleted":                       {record("REMOVE", "STATUS", status+`,"status":{"S":"completed"},"order_ref":{"S":"shop-1"}`), false},
 	} {
 		t.Run(name, func(t *testing.T) {
