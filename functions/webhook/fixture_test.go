@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
+	"github.com/g2a-lambda/g2a-lambda/functions/internal/gateway"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/inbox"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
@@ -116,7 +117,7 @@ func (m *memory) write(ctx context.Context, d inbox.Delivery, raises bool) (inbo
 
 // fixture is the function, from its gateway to a store in memory.
 type fixture struct {
-	gateway      gateway
+	gateway      gateway.Handler
 	hashes       *hashes
 	store        *memory
 	log, metrics bytes.Buffer
@@ -125,13 +126,14 @@ type fixture struct {
 
 func newFixture() *fixture {
 	f := &fixture{hashes: &hashes{known: []g2a.Secret{hash}}, store: newMemory()}
+	log, metrics := telemetry.NewLogger(&f.log), telemetry.Metrics{Writer: &f.metrics, Clock: func() time.Time { return now }}
 	f.gateway = newGateway(newHandler(endpoint{
 		hashes:  f.hashes,
 		inbox:   &inbox.Inbox{Store: f.store, Clock: func() time.Time { return now }},
 		clock:   func() time.Time { return now },
-		log:     telemetry.NewLogger(&f.log),
-		metrics: telemetry.Metrics{Writer: &f.metrics, Clock: func() time.Time { return now }},
-	}), telemetry.NewLogger(&f.log))
+		log:     log,
+		metrics: metrics,
+	}), log, metrics)
 	for _, secret := range []g2a.Secret{hash, oldHash, newHash} {
 		f.secrets = append(f.secrets, secret.Reveal())
 	}

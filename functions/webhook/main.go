@@ -12,6 +12,7 @@ import (
 func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
+	metrics := environment.Metrics(os.Stdout)
 	function.Start(log, newGateway(newHandler(endpoint{
 		hashes: environment.Credentials(log),
 		inbox: &inbox.Inbox{
@@ -20,6 +21,6 @@ func main() {
 		},
 		clock:   time.Now,
 		log:     log,
-		metrics: environment.Metrics(os.Stdout),
-	}), log))
+		metrics: metrics,
+	}), log, metrics))
 }
