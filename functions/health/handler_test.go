@@ -1,313 +1,181 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
-	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
+	"github.com/g2a-lambda/g2a-lambda/shared/store"
 )
-
-const (
-	schedule = `{"version":"0","detail-type":"Scheduled Event","source":"aws.events","detail":{}}`
-	request  = `{"version":"2.0","routeKey":"GET /health","rawPath":"/health","requestContext":{"http":{"method":"GET","path":"/health"}}}`
-	root     = "1-5759e988-bd862e3fe1be46a994272793"
-	access   = "eyJ-an-access-token"
-)
-
-var errRefused = errors.New("dial tcp 10.1.2.3:443: connection refused")
-
-// source is a g2a.TokenSource of one function.
-type source func(ctx context.Context) (g2a.Token, error)
-
-func (s source) Token(ctx context.Context) (g2a.Token, error) { return s(ctx) }
-
-// fixture is a handler in a synctest bubble, whose time stands still unless all wait.
-type fixture struct {
-	*handler
-	log, metrics         bytes.Buffer
-	tokenAsks, storeAsks atomic.Int64
-	token                func(ctx context.Context) (g2a.Token, error)
-	store                func(ctx context.Context) error
-}
-
-func hourToken(context.Context) (g2a.Token, error) {
-	return g2a.Token{Access: g2a.NewSecret(access), IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Version: 1}, nil
-}
-
-func newFixture() *fixture {
-	f := &fixture{token: hourToken, store: func(context.Context) error { return nil }}
-	f.handler = newHandler(prober{
-		tokens:    source(func(ctx context.Context) (g2a.Token, error) { f.tokenAsks.Add(1); return f.token(ctx) }),
-		pingStore: func(ctx context.Context) error { f.storeAsks.Add(1); return f.store(ctx) },
-		clock:     time.Now,
-	}, telemetry.NewLogger(&f.log), telemetry.Metrics{Writer: &f.metrics, Clock: time.Now})
-	return f
-}
-
-// ask invokes the handler as aws-lambda-go does.
-func (f *fixture) ask(t *testing.T, payload string) []byte {
-	t.Helper()
-	//lint:ignore SA1029 the key is aws-lambda-go's
-	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root)
-	output, err := lambda.NewHandler(f.handler).Invoke(ctx, []byte(payload))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return output
-}
-
-// get is ask for GET /health.
-func (f *fixture) get(t *testing.T) (status int, body map[string]any) {
-	t.Helper()
-	var response events.APIGatewayV2HTTPResponse
-	if err := json.Unmarshal(f.ask(t, request), &response); err != nil {
-		t.Fatal(err)
-	}
-	if response.Headers["Content-Type"] != "application/json" || response.Headers["Cache-Control"] != "no-store" || response.IsBase64Encoded {
-		t.Errorf("headers %v", response.Headers)
-	}
-	return response.StatusCode, object(t, []byte(response.Body))
-}
-
-func object(t *testing.T, text []byte) (fields map[string]any) {
-	t.Helper()
-	if err := json.Unmarshal(text, &fields); err != nil {
-		t.Fatalf("not one JSON object: %q", text)
-	}
-	return fields
-}
-
-func statusOf(report map[string]any, dependency string) any {
-	dependencies, _ := report["dependencies"].(map[string]any)
-	check, _ := dependencies[dependency].(map[string]any)
-	return check["status"]
-}
-
-func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func TestHealth(t *testing.T) {
-	// Whatever hangs here does so until the test is over, and heeds no context.
+	// What hangs here heeds no context.
+	hangs := func(over <-chan struct{}) error { <-over; return nil }
+	refuses := func(<-chan struct{}) error { return errRefused }
+	slow := func(<-chan struct{}) error { time.Sleep(700 * time.Millisecond); return nil }
+	late := func(<-chan struct{}) error { time.Sleep(800*time.Millisecond + time.Nanosecond); return nil }
 	tests := []struct {
-		name    string
-		token   func(over <-chan struct{}) (g2a.Token, error)
-		store   func(over <-chan struct{}) error
-		status  int
-		tokenIs string
-		storeIs string
-		took    time.Duration
-		ttl     float64
+		name              string
+		store, token, g2a func(over <-chan struct{}) error // nil: all is well
+		failing           []string
+		took              time.Duration
+		ttl               float64
 	}{
-		{name: "all well", status: 200, tokenIs: "ok", storeIs: "ok", ttl: 3600},
-		{
-			name: "no token", status: 503, tokenIs: "failing", storeIs: "ok", // whatever comes with the error
-			token: func(<-chan struct{}) (g2a.Token, error) {
-				return g2a.Token{ExpiresAt: time.Now().Add(time.Hour)}, errRefused
-			},
-		},
-		{
-			name: "no store", status: 503, tokenIs: "ok", storeIs: "failing", ttl: 3600,
-			store: func(<-chan struct{}) error { return errRefused },
-		},
-		{
-			name: "nothing", status: 503, tokenIs: "failing", storeIs: "failing",
-			token: func(<-chan struct{}) (g2a.Token, error) { return g2a.Token{}, errRefused },
-			store: func(<-chan struct{}) error { return errRefused },
-		},
-		{
-			name: "token hangs", status: 503, tokenIs: "failing", storeIs: "ok", took: 800 * time.Millisecond,
-			token: func(over <-chan struct{}) (g2a.Token, error) { <-over; return hourToken(context.Background()) },
-		},
-		{
-			name: "store hangs", status: 503, tokenIs: "ok", storeIs: "failing", took: 800 * time.Millisecond, ttl: 3599, // whole seconds
-			store: func(over <-chan struct{}) error { <-over; return nil },
-		},
-		{
-			name: "both hang", status: 503, tokenIs: "failing", storeIs: "failing", took: 800 * time.Millisecond,
-			token: func(over <-chan struct{}) (g2a.Token, error) { <-over; return hourToken(context.Background()) },
-			store: func(over <-chan struct{}) error { <-over; return nil },
-		},
-		{
-			name: "both slow, at once", status: 200, tokenIs: "ok", storeIs: "ok", took: 700 * time.Millisecond, ttl: 3600,
-			token: func(<-chan struct{}) (g2a.Token, error) {
-				time.Sleep(700 * time.Millisecond)
-				return hourToken(context.Background())
-			},
-			store: func(<-chan struct{}) error { time.Sleep(700 * time.Millisecond); return nil },
-		},
+		{name: "all well", ttl: 3600},
+		{name: "no store", store: refuses, failing: []string{"store"}, ttl: 3600},
+		{name: "no token", token: refuses, failing: []string{"token"}},
+		{name: "no G2A", g2a: refuses, failing: []string{"g2a"}, ttl: 3600},
+		{name: "nothing", store: refuses, token: refuses, g2a: refuses, failing: []string{"g2a", "store", "token"}},
+		{name: "store hangs", store: hangs, failing: []string{"store"}, took: 800 * time.Millisecond, ttl: 3599}, // whole seconds
+		{name: "token hangs", token: hangs, failing: []string{"token"}, took: 800 * time.Millisecond},
+		{name: "token too late", token: late, failing: []string{"token"}, took: 800 * time.Millisecond},
+		{name: "G2A hangs", g2a: hangs, failing: []string{"g2a"}, took: 800 * time.Millisecond, ttl: 3599},
+		{name: "all hang", store: hangs, token: hangs, g2a: hangs, failing: []string{"g2a", "store", "token"}, took: 800 * time.Millisecond},
+		{name: "all slow, at once", store: slow, token: slow, g2a: slow, took: 700 * time.Millisecond, ttl: 3600},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				over := make(chan struct{})
 				defer close(over)
-				f := newFixture()
-				if tt.token != nil {
-					f.token = func(context.Context) (g2a.Token, error) { return tt.token(over) }
-				}
+				w := newWorld()
 				if tt.store != nil {
-					f.store = func(context.Context) error { return tt.store(over) }
+					w.pingStore = func(context.Context) error { return tt.store(over) }
 				}
-				asked := time.Now()
-				status, report := f.get(t)
-				if took := time.Since(asked); took != tt.took {
+				if tt.g2a != nil {
+					w.askG2A = func(context.Context) error { return tt.g2a(over) }
+				}
+				if tt.token != nil {
+					w.loadToken = func(ctx context.Context) (g2a.Token, error) {
+						err := tt.token(over)
+						token, _ := hourToken(ctx) // comes with an error, too
+						return token, err
+					}
+				}
+				i, began := w.instance("a"), time.Now()
+				got := i.get(t)
+				if took := time.Since(began); took != tt.took {
 					t.Errorf("the answer took %v, want %v", took, tt.took)
 				}
-				if status != tt.status {
-					t.Errorf("HTTP status %d, want %d", status, tt.status)
+				wantStatus, want := 200, "ok"
+				if tt.failing != nil {
+					wantStatus, want = 503, "failing"
 				}
-				want := map[int]string{200: "ok", 503: "failing"}[tt.status]
-				if report["status"] != want || statusOf(report, "token") != tt.tokenIs || statusOf(report, "store") != tt.storeIs {
-					t.Errorf("report %v", report)
+				if got.status != wantStatus || got.body["status"] != want || !slices.Equal(failingOf(got.body), tt.failing) || got.body["token_ttl_seconds"] != tt.ttl {
+					t.Errorf("answer %d %v, want %d, failing %v and a TTL of %v", got.status, got.body, wantStatus, tt.failing, tt.ttl)
 				}
-				if report["token_ttl_seconds"] != tt.ttl {
-					t.Errorf("TTL %v, want %v", report["token_ttl_seconds"], tt.ttl)
-				}
-				f.checkTold(t, tt.tokenIs, tt.storeIs, tt.ttl)
+				i.checkLog(t, tt.failing)
+				time.Sleep(time.Second) // what comes too late comes now
 			})
 		})
 	}
 }
 
-// checkTold checks the log and the metrics of one probe.
-func (f *fixture) checkTold(t *testing.T, tokenIs, storeIs string, ttl float64) {
+// checkLog checks the log of one probe: why each dependency fails, and the result.
+func (i *instance) checkLog(t *testing.T, failing []string) {
 	t.Helper()
-	failing := map[string]bool{}
-	for line := range bytes.Lines(f.log.Bytes()) {
-		fields := object(t, line)
-		if fields["correlation_id"] != root {
-			t.Errorf("no correlation id: %v", fields)
+	var told []string
+	for _, line := range lines(t, i.log.Bytes()) {
+		if line["correlation_id"] != root {
+			t.Errorf("no correlation id: %v", line)
 		}
-		if fields["level"] == "ERROR" {
-			failing[fields["dependency"].(string)] = fields["error"] != ""
-		}
-	}
-	if failing["token"] != (tokenIs == "failing") || failing["store"] != (storeIs == "failing") {
-		t.Errorf("logged %s", f.log.String())
-	}
-	healthy, ttlTold := map[string]any{}, any(nil)
-	for line := range bytes.Lines(f.metrics.Bytes()) {
-		fields := object(t, line)
-		if dependency, found := fields["dependency"].(string); found {
-			healthy[dependency] = fields["Healthy"]
-			if _, measured := fields["HealthLatency"].(float64); !measured {
-				t.Errorf("no latency: %v", fields)
-			}
-		} else {
-			ttlTold = fields["TokenTTL"]
+		if line["level"] == "ERROR" && line["error"] != "" {
+			told = append(told, line["dependency"].(string))
 		}
 	}
-	number := map[string]float64{"ok": 1, "failing": 0}
-	if healthy["token"] != number[tokenIs] || healthy["store"] != number[storeIs] || ttlTold != ttl {
-		t.Errorf("metrics %s", f.metrics.String())
+	if !slices.Equal(told, failing) {
+		t.Errorf("logged as failing: %v, want %v\n%s", told, failing, i.log.String())
 	}
 }
 
 // TestShape: the answer to the outside says what and how long, and not why.
 func TestShape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture()
-		f.store = func(context.Context) error { time.Sleep(30 * time.Millisecond); return errRefused }
-		f.token = func(ctx context.Context) (g2a.Token, error) { time.Sleep(20 * time.Millisecond); return hourToken(ctx) }
-		began := time.Now().Unix()
-		_, report := f.get(t)
-		if got, want := keys(report), []string{"checked_at", "dependencies", "status", "token_ttl_seconds"}; !slices.Equal(got, want) {
-			t.Errorf("fields %v, want %v", got, want)
+		w := newWorld()
+		w.pingStore = func(context.Context) error { time.Sleep(30 * time.Millisecond); return errRefused }
+		w.loadToken = func(ctx context.Context) (g2a.Token, error) {
+			token, err := hourToken(ctx)
+			time.Sleep(20 * time.Millisecond)
+			return token, err
 		}
-		dependencies := report["dependencies"].(map[string]any)
-		if got, want := keys(dependencies), []string{"store", "token"}; !slices.Equal(got, want) {
-			t.Errorf("dependencies %v, want %v", got, want)
+		w.askG2A = func(context.Context) error {
+			time.Sleep(40 * time.Millisecond)
+			return &g2a.Error{Method: "GET", Route: "/products", Kind: g2a.ErrUnavailable, Status: 503, Message: "maintenance"}
 		}
-		for name, latency := range map[string]float64{"store": 30, "token": 20} {
-			check := dependencies[name].(map[string]any)
-			if got, want := keys(check), []string{"latency_ms", "status"}; !slices.Equal(got, want) || check["latency_ms"] != latency {
-				t.Errorf("%s: %v, want %v and %v ms", name, check, want, latency)
-			}
+		i, began := w.instance("a"), float64(time.Now().Unix())
+		got := i.get(t)
+		want := map[string]any{
+			"status": "failing", "checked_at": began, "age_seconds": 0.0, "token_ttl_seconds": 3599.0,
+			"dependencies": map[string]any{
+				"store": map[string]any{"status": "failing", "latency_ms": 30.0},
+				"token": map[string]any{"status": "ok", "latency_ms": 20.0},
+				"g2a":   map[string]any{"status": "failing", "latency_ms": 40.0},
+			},
 		}
-		if report["checked_at"] != float64(began) {
-			t.Errorf("checked at %v, want %v", report["checked_at"], began)
+		if !reflect.DeepEqual(got.body, want) {
+			t.Errorf("body %v\nwant %v", got.body, want)
 		}
-		text, err := json.Marshal(report)
+		text, err := json.Marshal(got.body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), "refused") || strings.Contains(string(text)+f.log.String()+f.metrics.String(), access) {
-			t.Errorf("too much is told: %s\n%s", text, f.log.String())
+		if strings.Contains(string(text), "refused") || strings.Contains(string(text), "maintenance") || strings.Contains(string(text)+i.log.String(), access) {
+			t.Errorf("too much is told: %s\n%s", text, i.log.String())
 		}
-		if !strings.Contains(f.log.String(), errRefused.Error()) {
-			t.Errorf("the log does not say why: %s", f.log.String())
-		}
-	})
-}
-
-// TestAge: GET /health answers from a report of at most 10 s, the schedule makes a new one.
-func TestAge(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture()
-		steps := []struct {
-			name    string
-			wait    time.Duration
-			payload string
-			probes  int64 // so far
-		}{
-			{"first request", 0, request, 1},
-			{"at once", 0, request, 1},
-			{"9.999 s old", 9999 * time.Millisecond, request, 1},
-			{"10 s old", time.Millisecond, request, 2},
-			{"young again", 5 * time.Second, request, 2},
-			{"schedule", 0, schedule, 3},
-			{"schedule again, at once", 0, schedule, 4},
-			{"request soon after the schedule", 9 * time.Second, request, 4},
-			{"and not soon", time.Second, request, 5},
-		}
-		for _, step := range steps {
-			time.Sleep(step.wait)
-			f.ask(t, step.payload)
-			if tokens, stores := f.tokenAsks.Load(), f.storeAsks.Load(); tokens != step.probes || stores != step.probes {
-				t.Errorf("%s: %d and %d probes so far, want %d", step.name, tokens, stores, step.probes)
+		for _, why := range []string{errRefused.Error(), "HTTP 503", "maintenance"} {
+			if !strings.Contains(i.log.String(), why) {
+				t.Errorf("the log does not say %q: %s", why, i.log.String())
 			}
 		}
+		if stored := w.records.kept.Report; strings.Contains(stored, "refused") || strings.Contains(stored, "maintenance") || strings.Contains(stored, access) {
+			t.Errorf("too much is stored: %s", stored)
+		}
 	})
 }
 
-// TestAgeOfFailure: an outage is remembered no longer than health is.
-func TestAgeOfFailure(t *testing.T) {
+// TestSchedule gets a report, not an HTTP answer, and alone emits metrics.
+func TestSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture()
-		f.store = func(context.Context) error { return errRefused }
-		if status, _ := f.get(t); status != 503 {
-			t.Errorf("HTTP status %d, want 503", status)
-		}
-		f.store = func(context.Context) error { return nil }
+		w := newWorld()
+		w.pingStore = func(context.Context) error { return errRefused }
+		i := w.instance("a")
+		i.get(t)
 		time.Sleep(maxAge)
-		if status, _ := f.get(t); status != 200 {
-			t.Errorf("HTTP status %d after the outage, want 200", status)
+		i.get(t)
+		if i.metrics.Len() != 0 {
+			t.Errorf("GET /health emits metrics: %s", i.metrics.String())
 		}
-	})
-}
-
-// TestScheduleGetsTheReport, not an HTTP answer.
-func TestScheduleGetsTheReport(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture()
-		f.store = func(context.Context) error { return errRefused }
-		report := object(t, f.ask(t, schedule))
-		if report["status"] != "failing" || statusOf(report, "store") != "failing" || statusOf(report, "token") != "ok" {
+		report := i.probe(t)
+		if report["status"] != "failing" || !slices.Equal(failingOf(report), []string{"store"}) || report["age_seconds"] != 0.0 {
 			t.Errorf("report %v", report)
+		}
+		if want := (store.HealthTurn{Owner: "a", At: time.Now()}); w.records.kept.Turn != want {
+			t.Errorf("stored as made in the turn %v, want %v", w.records.kept.Turn, want)
+		}
+		healthy, ttl := map[string]any{}, any(nil)
+		for _, line := range lines(t, i.metrics.Bytes()) {
+			if name, found := line["dependency"].(string); found {
+				healthy[name] = line["Healthy"]
+				if _, measured := line["HealthLatency"].(float64); !measured {
+					t.Errorf("no latency: %v", line)
+				}
+			} else {
+				ttl = line["TokenTTL"]
+			}
+		}
+		if want := map[string]any{"store": 0.0, "token": 1.0, "g2a": 1.0}; !maps.Equal(healthy, want) || ttl != 3600.0 {
+			t.Errorf("metrics %s, want %v and the token's TTL", i.metrics.String(), want)
 		}
 	})
 }
@@ -315,47 +183,64 @@ func TestScheduleGetsTheReport(t *testing.T) {
 // TestProbesAreCancelled: a probe that heeds its context ends with its time.
 func TestProbesAreCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture()
-		ended := make(chan error, 1)
-		f.store = func(ctx context.Context) error { <-ctx.Done(); ended <- ctx.Err(); return ctx.Err() }
-		f.get(t)
+		w, ended := newWorld(), make(chan error, 1)
+		w.askG2A = func(ctx context.Context) error { <-ctx.Done(); ended <- ctx.Err(); return ctx.Err() }
+		w.instance("a").get(t)
 		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the probe ended with %v", err)
 		}
 	})
 }
 
-// TestManyAtOnce is for the race detector, and outside a bubble: those who wait for
-// another's probe hold up its time.
-func TestManyAtOnce(t *testing.T) {
-	f := newFixture()
-	answers := make(chan string)
-	for range 8 {
-		go func() {
-			output, err := f.Invoke(t.Context(), []byte(request))
-			answers <- fmt.Sprint(err, string(output))
-		}()
+// TestEvents: each kind of event goes to its own handler, whatever is wrong with it.
+func TestEvents(t *testing.T) {
+	replaced := func(old, replacement string) string { return strings.Replace(request, old, replacement, 1) }
+	tests := []struct {
+		name, payload string
+		failure       string // error name
+		status        int    // of an HTTP answer; 0 is a report
+		probes        int64
+	}{
+		{name: "request", payload: request, status: 200, probes: 1},
+		{name: "named stage", payload: replaced(`"rawPath":"/health"`, `"rawPath":"/prod/health"`), status: 200, probes: 1},
+		{name: "mapping", payload: replaced(`"rawPath":"/health"`, `"rawPath":"/shop/health"`), status: 200, probes: 1},
+		{name: "no route key", payload: replaced(`"routeKey":"GET /health",`, ``), status: 200, probes: 1},
+		{name: "another route", payload: replaced(`"routeKey":"GET /health","rawPath":"/health"`, `"routeKey":"GET /x","rawPath":"/x"`), status: 404},
+		{name: "schedule", payload: scheduled, probes: 1},
+		{name: "by hand", payload: `{}`, probes: 1},
+		{name: "malformed request", payload: replaced(`"version":"2.0"`, `"headers":[]`), failure: "InvalidEvent"},
+		{name: "request of a REST API", payload: `{"httpMethod":"GET","path":"/health","requestContext":{"httpMethod":"GET"}}`, failure: "InvalidEvent"},
+		{name: "nothing", payload: ``, failure: "InvalidEvent"},
+		{name: "null", payload: `null`, failure: "InvalidEvent"},
+		{name: "list", payload: `[]`, failure: "InvalidEvent"},
+		{name: "string", payload: `"x"`, failure: "InvalidEvent"},
+		{name: "number", payload: `7`, failure: "InvalidEvent"},
+		{name: "cut short", payload: `{`, failure: "InvalidEvent"},
 	}
-	for range 8 {
-		if answer := <-answers; !strings.Contains(answer, `"statusCode":200`) {
-			t.Errorf("got %s", answer)
-		}
-	}
-	if probes := f.storeAsks.Load(); probes != 1 {
-		t.Errorf("%d probes for 8 requests at once, want 1", probes)
-	}
-}
-
-func TestEventThatIsNoObject(t *testing.T) {
-	for _, payload := range []string{``, `null`, `[]`, `"x"`, `7`, `{`} {
-		t.Run(payload, func(t *testing.T) {
-			f := newFixture()
-			output, err := lambda.NewHandler(f.handler).Invoke(t.Context(), []byte(payload))
-			if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != "InvalidEvent" { // as aws-lambda-go looks at it
-				t.Errorf("got %s, %#v", output, err)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			i := w.instance("a")
+			output, err := i.invoke(t, tt.payload)
+			w.wantProbes(t, tt.name, tt.probes)
+			if tt.failure != "" {
+				if failure, named := err.(messages.InvokeResponse_Error); output != nil || !named || failure.Type != tt.failure { // as aws-lambda-go looks at it
+					t.Errorf("got %s, %#v; want %s", output, err, tt.failure)
+				}
+				if told := lines(t, i.log.Bytes()); len(told) != 1 || told[0]["level"] != "ERROR" || told[0]["error_name"] != tt.failure {
+					t.Errorf("logged %v", told)
+				}
+				return
 			}
-			if f.tokenAsks.Load()+f.storeAsks.Load() != 0 {
-				t.Error("it probes")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var response events.APIGatewayV2HTTPResponse
+			if err := json.Unmarshal(output, &response); err != nil || response.StatusCode != tt.status {
+				t.Errorf("answer %s, want status %d", output, tt.status)
+			}
+			if (i.metrics.Len() != 0) == (tt.status == 200) {
+				t.Errorf("metrics %s", i.metrics.String())
 			}
 		})
 	}

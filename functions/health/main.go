@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"os"
 	"time"
 
@@ -19,23 +20,31 @@ func main() {
 	metrics := environment.Metrics(os.Stdout)
 	db := environment.DynamoDB()
 	credentials := environment.Credentials(log)
-	client := g2a.New(environment.G2A, g2a.Options{
+	config := environment.G2A
+	config.RetryMax = 0 // the next probe is the retry
+	client := g2a.New(config, g2a.Options{
 		Credentials: credentials,
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
 	})
-	function.Start(log, newHandler(prober{
-		tokens: g2a.RememberTokens(&g2a.SharedTokens{
-			Store:       store.Tokens{DB: db, Table: environment.StateTable, Env: environment.G2A.Env},
-			Credentials: credentials,
-			Fetch:       client.FetchTokenFor,
-			Owner:       rand.Text(),
-			Clock:       time.Now,
-			Log:         log,
-			StoreFailed: func() { metrics.Count("TokenStoreDown", telemetry.Dimension{}) },
-		}, time.Now),
-		pingStore: func(ctx context.Context) error {
-			return store.Ping(ctx, db, environment.StateTable, environment.OrdersTable)
+	tokens := store.Tokens{DB: db, Table: environment.StateTable, Env: environment.G2A.Env}
+	function.Start(log, newHandler(&reporter{
+		prober: prober{
+			pingStore: func(ctx context.Context) error {
+				return store.Ping(ctx, db, environment.StateTable, environment.OrdersTable)
+			},
+			loadToken: func(ctx context.Context) (g2a.Token, error) {
+				current, err := credentials.Credentials(ctx)
+				if err != nil {
+					return g2a.Token{}, fmt.Errorf("reading the credentials: %w", err)
+				}
+				record, err := tokens.LoadToken(ctx, current.Fingerprint())
+				return record.Token, err
+			},
+			askG2A: func(ctx context.Context) error { return askProducts(ctx, client) },
+			clock:  time.Now,
 		},
-		clock: time.Now,
+		records: store.Health{DB: db, Table: environment.StateTable},
+		owner:   rand.Text(),
+		log:     log,
 	}, log, metrics))
 }

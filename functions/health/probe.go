@@ -3,69 +3,53 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
-// probeTimeout is how long a dependency may take: the whole answer is there within a
-// second, whatever hangs.
-const probeTimeout = 800 * time.Millisecond
-
-// report is what the probes found. It is also the answer's JSON.
-type report struct {
-	Status       string           `json:"status"`            // ok or failing
-	CheckedAt    int64            `json:"checked_at"`        // unix seconds
-	Dependencies map[string]check `json:"dependencies"`      // token: one for G2A can be had; store: its tables answer
-	TokenTTL     int64            `json:"token_ttl_seconds"` // 0 without a token
-}
-
-// check is one dependency's.
-type check struct {
-	Status    string `json:"status"` // ok or failing
-	LatencyMS int64  `json:"latency_ms"`
-	err       error  // why it fails: for the log, not for the answer
-}
-
+// No instance sends a token with less life left than this, or than a tenth of a shorter
+// life: see package g2a.
 const (
-	ok      = "ok"
-	failing = "failing"
+	leastTTL   = 130 * time.Second
+	leastShare = 10
 )
 
-// prober probes the dependencies.
+// prober probes the dependencies. Its functions only read.
 type prober struct {
-	tokens    g2a.TokenSource
 	pingStore func(ctx context.Context) error
+	loadToken func(ctx context.Context) (g2a.Token, error) // no token is the zero Token
+	askG2A    func(ctx context.Context) error
 	clock     func() time.Time
 }
 
-// probe asks all of them at once. It takes probeTimeout at most: one that does not
-// heed its context is left behind.
-func (p prober) probe(ctx context.Context) report {
+// probe asks all of them at once, each for as long as timeout: one that does not heed its
+// context is left behind.
+func (p prober) probe(ctx context.Context, timeout time.Duration) report {
 	var token g2a.Token // read only after its probe has answered
-	tokenDone := p.start(ctx, func(ctx context.Context) (err error) {
-		token, err = p.tokens.Token(ctx)
-		return err
-	})
-	storeDone := p.start(ctx, p.pingStore)
 	r := report{Status: ok, CheckedAt: p.clock().Unix(), Dependencies: map[string]check{}}
-	for name, done := range map[string]<-chan check{"token": tokenDone, "store": storeDone} {
-		found := <-done
-		if found.Status != ok {
-			r.Status = failing
-		}
-		r.Dependencies[name] = found
+	running := map[string]<-chan check{
+		dependencyStore: p.start(ctx, timeout, p.pingStore),
+		dependencyG2A:   p.start(ctx, timeout, func(ctx context.Context) error { return unlessAnswered(p.askG2A(ctx)) }),
+		dependencyToken: p.start(ctx, timeout, func(ctx context.Context) (err error) {
+			token, err = p.usableToken(ctx)
+			return err
+		}),
 	}
-	if r.Dependencies["token"].Status == ok {
+	for name, done := range running {
+		r.set(name, <-done)
+	}
+	if r.Dependencies[dependencyToken].Status == ok {
 		r.TokenTTL = int64(token.TTL(p.clock()) / time.Second)
 	}
 	return r
 }
 
 // start begins one probe. Its check comes in time, with or without the probe.
-func (p prober) start(ctx context.Context, ask func(context.Context) error) <-chan check {
+func (p prober) start(ctx context.Context, timeout time.Duration, ask func(context.Context) error) <-chan check {
 	done, answered, started := make(chan check, 1), make(chan error, 1), p.clock()
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	go func() { answered <- ask(ctx) }()
 	go func() {
 		defer cancel()
@@ -73,13 +57,47 @@ func (p prober) start(ctx context.Context, ask func(context.Context) error) <-ch
 		select {
 		case err = <-answered:
 		case <-ctx.Done():
-			err = errors.New("no answer in time")
+			err = fmt.Errorf("no answer within %s", timeout)
 		}
-		found := check{Status: ok, LatencyMS: p.clock().Sub(started).Milliseconds(), err: err}
-		if err != nil {
-			found.Status = failing
-		}
-		done <- found
+		done <- check{LatencyMS: p.clock().Sub(started).Milliseconds(), err: err}
 	}()
 	return done
+}
+
+var errNoToken = errors.New("no token is stored for the current credentials")
+
+// usableToken returns the stored token if instances still send it.
+func (p prober) usableToken(ctx context.Context) (g2a.Token, error) {
+	token, err := p.loadToken(ctx)
+	switch {
+	case err != nil:
+		return g2a.Token{}, err
+	case token.Access.IsZero():
+		return g2a.Token{}, errNoToken
+	}
+	ttl, life := token.TTL(p.clock()), token.ExpiresAt.Sub(token.IssuedAt)
+	if ttl <= min(leastTTL, life/leastShare) {
+		return g2a.Token{}, fmt.Errorf("the stored token has %s left and is not used any more", ttl.Truncate(time.Second))
+	}
+	return token, nil
+}
+
+// askProducts makes the call that each order begins with, for a product that there is not.
+func askProducts(ctx context.Context, client *g2a.Client) error {
+	_, err := client.Products(ctx, g2a.ProductQuery{ID: "0"})
+	return err
+}
+
+// unlessAnswered returns the error of a call to G2A, unless it is a well-formed answer: a
+// refusal shows that G2A is at work.
+func unlessAnswered(err error) error {
+	var failed *g2a.Error
+	if !errors.As(err, &failed) || failed.Status == 0 {
+		return err
+	}
+	switch failed.Kind {
+	case g2a.ErrUnavailable, g2a.ErrMalformedAnswer, g2a.ErrCredentialsRejected:
+		return err
+	}
+	return nil
 }

@@ -122,6 +122,7 @@ func do(t *testing.T, c *localcloud.Cloud, method, url string, header map[string
 // TestGateway sends the binaries what does not need a signature to be refused.
 func TestGateway(t *testing.T) {
 	c, stack := start(t, nil)
+	invokeEvents(t, c, "TokenRefreshFunction", "token-refresh.json") // without a token health is failing
 	jsonType := map[string]string{"Content-Type": "application/json"}
 	for _, test := range []struct {
 		name, method, path string
