@@ -3,6 +3,7 @@
 package tokens
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"maps"
@@ -10,12 +11,31 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/g2a-lambda/g2a-lambda/infra/localcloud"
+	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/localcloudtest"
 	proof "github.com/g2a-lambda/g2a-lambda/infra/proof/stack"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
+
+const (
+	productsRoute = "GET /v1/products"
+	// reportAge is how old a report may be before the next one is made.
+	reportAge = 10 * time.Second
+)
+
+// down is a G2A that answers 503 to everything.
+var down = g2atest.Fault{Route: "*", Mode: "status", Status: 503, Count: 1_000_000}
 
 // hang is a server that takes requests and never answers. The connection is cut when
 // the test ends.
@@ -31,52 +51,138 @@ func hang(t *testing.T, l *line) {
 	})
 }
 
-// get asks the gateway, and prints how long it took.
-func (s *stack) get(path string) (status int, body []byte) {
-	s.t.Helper()
+// healthReport is what health reports.
+type healthReport struct {
+	Status       string                                `json:"status"`
+	CheckedAt    int64                                 `json:"checked_at"`
+	Age          int64                                 `json:"age_seconds"`
+	Dependencies map[string]map[string]json.RawMessage `json:"dependencies"`
+	TTL          int64                                 `json:"token_ttl_seconds"`
+}
+
+// get asks the gateway.
+func (s *stack) get(path string) (status int, body []byte, took time.Duration) {
 	started := time.Now()
 	response, err := http.Get(s.Addresses().HTTP + path) // our own
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Error(err)
+		return 0, nil, 0
 	}
 	defer response.Body.Close()
-	body, err = io.ReadAll(response.Body)
+	if body, err = io.ReadAll(response.Body); err != nil {
+		s.t.Error(err)
+	}
+	return response.StatusCode, body, time.Since(started)
+}
+
+// health asks GET /health, and prints how long it took.
+func (s *stack) health() (status int, report healthReport) {
+	s.t.Helper()
+	status, body, took := s.get("/health")
+	s.t.Logf("GET /health: %d after %s: %s", status, took.Round(time.Millisecond), body)
+	return status, s.report(body)
+}
+
+// scheduled calls HealthFunction as its schedule does, and prints how long it took.
+func (s *stack) scheduled() healthReport {
+	s.t.Helper()
+	event, err := os.ReadFile(filepath.Join(proof.Repository, "events", "health-scheduled.json"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Logf("GET %s: %d after %s, with a cold start: %s", path, response.StatusCode, time.Since(started).Round(time.Millisecond), body)
-	return response.StatusCode, body
+	started := time.Now()
+	result, err := s.Invoke(s.t.Context(), "HealthFunction", event)
+	if err != nil || result.FunctionError != "" {
+		s.t.Fatalf("%s, %v", result.Payload, err)
+	}
+	s.t.Logf("scheduled after %s: %s", time.Since(started).Round(time.Millisecond), result.Payload)
+	return s.report(result.Payload)
+}
+
+// report reads a report, and checks that it names each dependency, its latency and the
+// token's life, and nothing else.
+func (s *stack) report(body []byte) (report healthReport) {
+	s.t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&report); err != nil {
+		s.t.Errorf("%s: %v", body, err)
+		return report
+	}
+	if got := slices.Sorted(maps.Keys(report.Dependencies)); !slices.Equal(got, []string{"g2a", "store", "token"}) {
+		s.t.Errorf("dependencies %v, want g2a, store and token", got)
+	}
+	for name, check := range report.Dependencies {
+		if got := slices.Sorted(maps.Keys(check)); !slices.Equal(got, []string{"latency_ms", "status"}) {
+			s.t.Errorf("%s is %s, want its status and latency", name, check)
+		}
+	}
+	if report.CheckedAt == 0 || (report.TTL > 0) == slices.Contains(report.failing(), "token") {
+		s.t.Errorf("the report is %s", body)
+	}
+	for _, secret := range []string{original.Hash.Reveal(), original.Key.Reveal(), "127.0.0.1", "Table", "503", "as a test wished"} {
+		if strings.Contains(string(body), secret) {
+			s.t.Errorf("the report tells %q: %s", secret, body)
+		}
+	}
+	return report
+}
+
+// failing are the dependencies that are.
+func (r healthReport) failing() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(r.Dependencies)) {
+		if string(r.Dependencies[name]["status"]) != `"ok"` {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (s *stack) fault(f g2atest.Fault) {
+	s.t.Helper()
+	if err := s.Simulator.AddFault(f); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // TestHealthWhileAllHangs asks the real function, whose dependencies take connections
 // and requests and do not answer. Were it to wait for them, Lambda would kill it.
 func TestHealthWhileAllHangs(t *testing.T) {
+	type dependencies struct{ market, dynamoDB, secrets bool }
 	for _, test := range []struct {
-		name  string
-		hangs func(*stack) []*line
-		// A store that hangs keeps the token from being had, too.
-		token, store string
+		name    string
+		hangs   dependencies
+		failing []string
+		asked   int // G2A
 	}{
-		{"G2A", func(s *stack) []*line { return []*line{s.market} }, "failing", "ok"},
-		{"the store", func(s *stack) []*line { return []*line{s.dynamoDB} }, "failing", "failing"},
-		{"both", func(s *stack) []*line { return []*line{s.market, s.dynamoDB} }, "failing", "failing"},
+		{name: "G2A", hangs: dependencies{market: true}, failing: []string{"g2a"}, asked: 1},
+		{name: "the store", hangs: dependencies{dynamoDB: true}, failing: []string{"store", "token"}, asked: 1},
+		{name: "both", hangs: dependencies{market: true, dynamoDB: true}, failing: []string{"g2a", "store", "token"}, asked: 1},
+		{name: "secrets", hangs: dependencies{secrets: true}, failing: []string{"g2a", "token"}},
+		{name: "everything", hangs: dependencies{market: true, dynamoDB: true, secrets: true}, failing: []string{"g2a", "store", "token"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStack(t, nil)
-			for _, l := range test.hangs(s) {
-				hang(t, l)
+			secrets := newVault(t)
+			s := newStack(t, func(o *localcloud.Options) { o.SecretsEndpoint = secrets.endpoint })
+			s.refresh("")
+			for l, hangs := range map[*line]bool{s.market: test.hangs.market, s.dynamoDB: test.hangs.dynamoDB, secrets.line: test.hangs.secrets} {
+				if hangs {
+					hang(t, l)
+				}
 			}
-			status, body := s.get("/health")
-			if status != http.StatusServiceUnavailable {
-				t.Errorf("status %d, want 503", status)
-			}
-			s.checkReport(body, test.token, test.store)
 			s.market.taken()
+			status, report := s.health()
+			if status != http.StatusServiceUnavailable || !slices.Equal(report.failing(), test.failing) {
+				t.Errorf("status %d, failing %v, want 503 and %v", status, report.failing(), test.failing)
+			}
+			if asked := s.market.taken(); asked[productsRoute] != test.asked || len(asked) > test.asked {
+				t.Errorf("G2A was asked %v, want %d products", asked, test.asked)
+			}
 			s.dynamoDB.taken()
-			if status, body := s.get("/health/live"); status != http.StatusOK {
+			if status, body, _ := s.get("/health/live"); status != http.StatusOK {
 				t.Errorf("live is answered %d %s", status, body)
 			}
-			if asked := len(s.market.taken()) + len(s.dynamoDB.taken()); test.name == "both" && asked != 0 {
+			if asked := len(s.market.taken()) + len(s.dynamoDB.taken()); test.name == "everything" && asked != 0 {
 				// A probe that hangs is cut off by then, and makes no further request.
 				t.Errorf("live has asked %d things", asked)
 			}
@@ -84,60 +190,253 @@ func TestHealthWhileAllHangs(t *testing.T) {
 	}
 }
 
-// checkReport checks that the answer names each dependency, its latency and the token's
-// life, and nothing else.
-func (s *stack) checkReport(body []byte, token, store string) (ttl int64) {
-	s.t.Helper()
-	var report struct {
-		Status       string                                `json:"status"`
-		CheckedAt    int64                                 `json:"checked_at"`
-		Dependencies map[string]map[string]json.RawMessage `json:"dependencies"`
-		TTL          int64                                 `json:"token_ttl_seconds"`
-	}
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&report); err != nil {
-		s.t.Fatalf("%s: %v", body, err)
-	}
-	if got := slices.Sorted(maps.Keys(report.Dependencies)); !slices.Equal(got, []string{"store", "token"}) {
-		s.t.Errorf("dependencies %v, want store and token", got)
-	}
-	for name, want := range map[string]string{"token": token, "store": store} {
-		check := report.Dependencies[name]
-		if got := slices.Sorted(maps.Keys(check)); !slices.Equal(got, []string{"latency_ms", "status"}) || string(check["status"]) != `"`+want+`"` {
-			s.t.Errorf("%s is %s, want %s and its latency", name, check, want)
+// TestHealthFetchesNoToken: with a token that is to be replaced, and G2A's token endpoint
+// slow, each probe reports the token that is stored.
+func TestHealthFetchesNoToken(t *testing.T) {
+	s := newStack(t, nil)
+	s.refresh("")
+	s.age(50 * time.Minute)
+	s.fault(g2atest.Fault{Route: tokenRoute, Mode: "delay", DelayMS: 1000, Count: 1_000_000})
+	before := s.token(original)
+	s.market.taken()
+	for range 5 {
+		if report := s.scheduled(); report.Status != "ok" || report.TTL > 600 || report.TTL < 500 {
+			t.Errorf("report %+v, want ok and 600 s", report)
 		}
 	}
-	if (report.TTL > 0) != (token == "ok") || report.CheckedAt == 0 {
-		s.t.Errorf("the report is %s", body)
+	if status, report := s.health(); status != http.StatusOK || report.Status != "ok" {
+		t.Errorf("status %d, %+v", status, report)
 	}
-	for _, secret := range []string{original.Hash.Reveal(), original.Key.Reveal(), "127.0.0.1", "Table"} {
-		if strings.Contains(string(body), secret) {
-			s.t.Errorf("the report tells %q: %s", secret, body)
-		}
+	if asked, want := s.market.taken(), map[string]int{productsRoute: 5}; !maps.Equal(asked, want) {
+		t.Errorf("G2A was asked %v, want %v", asked, want)
 	}
-	return report.TTL
+	s.issued(1)
+	if after := s.token(original); !maps.Equal(before, after) {
+		t.Error("the token's item has changed")
+	}
 }
 
-// TestHealthOnSchedule: a scheduled run emits the metrics, and warms the token that all
-// share.
-func TestHealthOnSchedule(t *testing.T) {
+// TestHealthOfAToken: health reports what is stored, and does not look for more.
+func TestHealthOfAToken(t *testing.T) {
 	s := newStack(t, nil)
-	if a := s.refresh(""); a.Version != 1 {
-		t.Fatalf("got %+v", a)
+	want := func(failing ...string) {
+		t.Helper()
+		if report := s.scheduled(); !slices.Equal(report.failing(), failing) {
+			t.Errorf("failing %v, want %v", report.failing(), failing)
+		}
 	}
-	event, err := os.ReadFile(filepath.Join(proof.Repository, "events", "health-scheduled.json"))
-	if err != nil {
+	want("token") // none yet
+	s.refresh("")
+	want()
+	s.age(58 * time.Minute) // no instance sends it any more
+	want("token")
+	s.refresh("")
+	want()
+	item := tokenKey(original)
+	item["access_token"], item["token_expires_at"] = &types.AttributeValueMemberS{Value: "x"}, &types.AttributeValueMemberS{Value: "noon"}
+	if _, err := s.DynamoDB().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("StateTable"), Item: item}); err != nil {
 		t.Fatal(err)
 	}
-	result, err := s.Invoke(t.Context(), "HealthFunction", event)
-	if err != nil || result.FunctionError != "" {
-		t.Fatalf("%s, %v", result.Payload, err)
+	want("token") // damaged
+	s.issued(2)
+}
+
+// TestHealthOfG2A: a G2A that is down is failing on the first probe, though the token that
+// is stored is good for an hour.
+func TestHealthOfG2A(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault  g2atest.Fault
+		status int
+		why    string // in the log
+	}{
+		"503 to everything": {down, 503, "HTTP 503"},
+		"a page":            {g2atest.Fault{Route: "*", Mode: "wrong_content_type", Status: 403, Count: 1_000_000}, 503, "the answer is not G2A's"},
+		"rejected":          {g2atest.Fault{Route: "*", Mode: "status", Code: "AUTH02", Count: 1_000_000}, 503, "rejects the credentials"},
+		"throttled":         {g2atest.Fault{Route: "*", Mode: "status", Code: "BR03", Count: 1_000_000}, 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStack(t, nil)
+			s.refresh("")
+			s.fault(test.fault)
+			status, report := s.health()
+			if status != test.status || (status == http.StatusServiceUnavailable) != slices.Equal(report.failing(), []string{"g2a"}) {
+				t.Errorf("status %d, failing %v, want %d", status, report.failing(), test.status)
+			}
+			if calls := s.Simulator.Stats().Routes[productsRoute].Calls; calls != 1 {
+				t.Errorf("G2A was asked %d times, want once", calls)
+			}
+			logged, err := os.ReadFile(filepath.Join(s.Logs(), "HealthFunction.log"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(logged), test.why) {
+				t.Errorf("the log does not say %q:\n%s", test.why, logged)
+			}
+		})
 	}
-	for metric, want := range map[string]int{"Healthy": 2, "HealthLatency": 2, "TokenTTL": 1} {
+}
+
+// TestHealthOnSchedule: a scheduled run alone emits metrics, and its report is what GET
+// /health answers.
+func TestHealthOnSchedule(t *testing.T) {
+	s := newStack(t, nil)
+	s.refresh("")
+	s.health()
+	if got := s.metrics("HealthFunction", "Healthy"); got != 0 {
+		t.Errorf("GET /health has emitted Healthy %d times", got)
+	}
+	made := s.scheduled()
+	for metric, want := range map[string]int{"Healthy": 3, "HealthLatency": 3, "TokenTTL": 1} {
 		if got := s.metrics("HealthFunction", metric); got != want {
 			t.Errorf("%s is told %d times, want %d", metric, got, want)
 		}
 	}
+	if _, report := s.health(); report.CheckedAt != made.CheckedAt {
+		t.Errorf("GET /health answers a report of %d, the schedule's is of %d", report.CheckedAt, made.CheckedAt)
+	}
 	s.issued(1)
+}
+
+// TestHealthFlood asks many instances at once and again.
+func TestHealthFlood(t *testing.T) {
+	linuxOnly(t)
+	const clients, each = 8, 25
+	s := newStack(t, func(o *localcloud.Options) { o.Concurrency = clients })
+	s.refresh("")
+	s.dynamoDB.taken()
+	var mu sync.Mutex
+	var times []time.Duration
+	statuses := map[int]int{}
+	started := time.Now()
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			for range each {
+				status, body, took := s.get("/health")
+				mu.Lock()
+				statuses[status]++
+				times = append(times, took)
+				s.report(body)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	elapsed := time.Since(started)
+	if want := map[int]int{http.StatusOK: clients * each}; !maps.Equal(statuses, want) {
+		t.Errorf("answers %v, want %v", statuses, want)
+	}
+	probes, instances := s.Simulator.Stats().Routes[productsRoute].Calls, len(s.processes("health"))
+	if most := 1 + int(elapsed/reportAge) + 1; probes < 1 || probes > most { // at a boundary one more
+		t.Errorf("%d probes in %s, want 1 to %d", probes, elapsed, most)
+	}
+	if instances < 2 {
+		t.Errorf("%d instances, want several", instances)
+	}
+	if got := s.metrics("HealthFunction", "Healthy"); got != 0 {
+		t.Errorf("the flood has emitted Healthy %d times", got)
+	}
+	slices.Sort(times)
+	t.Logf("%d GET /health over %d instances in %s: %d probe(s) of G2A, requests to DynamoDB %v, median %s, slowest (with a cold start) %s",
+		len(times), instances, elapsed.Round(time.Millisecond), probes, s.dynamoDB.taken(),
+		times[len(times)/2].Round(10*time.Microsecond), times[len(times)-1].Round(time.Millisecond))
+}
+
+// processes finds the processes of a function among all: they run the binary by a path
+// that only this cloud has.
+func (s *stack) processes(function string) (pids []int) {
+	s.t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, file := range files {
+		command, err := os.ReadFile(file)
+		if err != nil || !strings.HasPrefix(string(command), filepath.Join(s.Root, "build", function, "bootstrap")+"\x00") {
+			continue // it has ended, or is another one's
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (s *stack) signalAll(pids []int, signal syscall.Signal) {
+	s.t.Helper()
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, signal); err != nil {
+			s.t.Fatalf("signal to process %d: %v", pid, err)
+		}
+	}
+}
+
+// TestHealthThawed freezes the instances between two invocations, as Lambda does, until
+// their reports are too old: the next answer is a fresh probe's, and at the latest the one
+// after it on every instance.
+func TestHealthThawed(t *testing.T) {
+	linuxOnly(t)
+	const instances = 4
+	s := newStack(t, func(o *localcloud.Options) { o.Concurrency = instances })
+	s.refresh("")
+	for n, report := range s.healths(instances) {
+		if report.Status != "ok" {
+			t.Errorf("answer %d before: %+v", n, report)
+		}
+	}
+	pids := s.processes("health")
+	if len(pids) < 2 {
+		t.Fatalf("%d instances, want several", len(pids))
+	}
+	s.signalAll(pids, syscall.SIGSTOP)
+	s.fault(down)
+	checkedAt, err := strconv.ParseInt(s.healthItem()["checked_at"], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Until(time.Unix(checkedAt, 0).Add(reportAge))) // nobody can turn back the instances' memory
+	s.signalAll(pids, syscall.SIGCONT)
+
+	status, report := s.health()
+	if status != http.StatusServiceUnavailable || !slices.Equal(report.failing(), []string{"g2a"}) || report.CheckedAt <= checkedAt || report.Age != 0 {
+		t.Errorf("status %d, %+v, want a fresh report", status, report)
+	}
+	for n, report := range s.healths(instances) {
+		if !slices.Equal(report.failing(), []string{"g2a"}) || report.CheckedAt <= checkedAt {
+			t.Errorf("answer %d after: %+v, want the fresh report", n, report)
+		}
+	}
+	if now := s.processes("health"); !slices.Equal(now, pids) {
+		t.Errorf("the instances are %v, want those from before, %v", now, pids)
+	}
+	if calls := s.Simulator.Stats().Routes[productsRoute].Calls; calls != 2 {
+		t.Errorf("G2A was asked %d times, want once before and once after", calls)
+	}
+	t.Logf("%d instances were frozen for %s and thawed: 2 probes", len(pids), reportAge)
+}
+
+// healths has so many ask GET /health at once.
+func (s *stack) healths(n int) []healthReport {
+	s.t.Helper()
+	reports := make([]healthReport, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			_, body, _ := s.get("/health")
+			reports[i] = s.report(body)
+		})
+	}
+	wg.Wait()
+	return reports
+}
+
+// healthItem gives the strings and numbers of the shared report's item.
+func (s *stack) healthItem() map[string]string {
+	s.t.Helper()
+	key := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "HEALTH"}, "sk": &types.AttributeValueMemberS{Value: "HEALTH"}}
+	got, err := s.DynamoDB().GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: aws.String("StateTable"), Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return localcloudtest.Texts(got.Item)
 }
