@@ -64,6 +64,7 @@ func hexSHA256(body []byte) string {
 
 // drawEvents draws about so many events, of all forms.
 func drawEvents(r *rand.Rand, number, orders int) (events []*event) {
+	noisy := 0
 	for len(events) < number {
 		n := len(events)
 		e := newEvent(r, n, orders)
@@ -86,7 +87,8 @@ func drawEvents(r *rand.Rand, number, orders int) (events []*event) {
 			e.form, e.rank = defective, 0
 			e.damage(r)
 		case chance < 34:
-			e.form, e.rank, e.note = notUTF8, 0, garbage(r)
+			e.form, e.note = notUTF8, garbage(r, noisy%8 == 0)
+			noisy++
 			e.setKind(g2a.EventStatusChanged)
 			e.setStatus("refunded")
 		case chance < 38:
@@ -152,10 +154,10 @@ func (e *event) damage(r *rand.Rand) {
 	}
 }
 
-// garbage is a string in JSON that is not UTF-8, and as long as may be now and then.
-func garbage(r *rand.Rand) []byte {
+// garbage is a string in JSON that is not UTF-8, short or nearly as long as may be.
+func garbage(r *rand.Rand, long bool) []byte {
 	length := 1 + r.IntN(100)
-	if r.IntN(8) == 0 {
+	if long {
 		length = 250 << 10
 	}
 	noise := make([]byte, length)
