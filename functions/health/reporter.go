@@ -96,7 +96,7 @@ func (r *reporter) takeTurn(ctx context.Context) (bool, error) {
 	return r.records.TakeTurn(ctx, kept, store.HealthTurn{Owner: r.owner, At: now})
 }
 
-// remember takes a stored report over.
+// remember keeps a stored report as the last one.
 func (r *reporter) remember(ctx context.Context, kept store.HealthRecord) {
 	if kept.Report == "" {
 		return
@@ -147,8 +147,8 @@ func (r *reporter) tell(ctx context.Context, made report) {
 
 var errNoReport = errors.New("the instance whose turn it is has made no report in time")
 
-// await waits for the report that another instance is making: there is none that could be
-// answered.
+// await waits for the report that another instance is making: the last one is missing or too
+// old.
 func (r *reporter) await(ctx context.Context) report {
 	started := r.now()
 	poll := time.NewTicker(awaitPoll)
@@ -170,7 +170,7 @@ func (r *reporter) await(ctx context.Context) report {
 	}
 }
 
-// unknown returns the report of one who has learned nothing. It is not remembered.
+// unknown returns the report of an instance that learned nothing in time. It is not remembered.
 func (r *reporter) unknown(ctx context.Context, started time.Time) report {
 	now := r.now()
 	r.log.ErrorContext(ctx, "no health report", "error", errNoReport.Error())

@@ -78,7 +78,7 @@ func TestHealthLoad(t *testing.T) {
 		took, err := health(e).TakeTurn(ctx, store.HealthRecord{}, turn("a", 0))
 		must(t, err)
 		if !took {
-			t.Error("the first turn is not to be had")
+			t.Error("could not take the first turn")
 		}
 		wantHealth(t, e, store.HealthRecord{Turn: turn("a", 0)})
 		must(t, health(e).Save(ctx, checked(1, turn("a", 0))))

@@ -415,7 +415,7 @@ func TestHealthThawed(t *testing.T) {
 	t.Logf("%d instances were frozen for %s and thawed: 2 probes", len(pids), reportAge)
 }
 
-// healths has so many ask GET /health at once.
+// healths asks GET /health n times at once.
 func (s *stack) healths(n int) []healthReport {
 	s.t.Helper()
 	reports := make([]healthReport, n)
@@ -430,7 +430,7 @@ func (s *stack) healths(n int) []healthReport {
 	return reports
 }
 
-// healthItem gives the strings and numbers of the shared report's item.
+// healthItem returns the strings and numbers of the shared report's item.
 func (s *stack) healthItem() map[string]string {
 	s.t.Helper()
 	key := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "HEALTH"}, "sk": &types.AttributeValueMemberS{Value: "HEALTH"}}
