@@ -52,9 +52,6 @@ const (
 
 	exportPath     = "/v1"
 	liveImportPath = "/integration-api/v1"
-	sandboxHost    = "sandboxapi.g2a.com"
-	liveHost       = "api.g2a.com"
-	liveWebHost    = "www.g2a.com"
 )
 
 // ParseConfig reads the configuration from the G2A_* variables that lookup returns
@@ -136,40 +133,33 @@ func (p *parser) endpoints(cfg *Config) {
 			raw = "https://" + liveHost
 		}
 	}
-	host, err := apiHost(raw)
+	target, err := apiHost(raw)
 	if err != nil {
 		p.mistake("G2A_API_URL", "%w", err)
 		return
 	}
-	belongs, isG2A := hostEnv[withoutPort(host)]
+	belongs, isG2A := hostEnv[target.name]
 	switch {
 	case cfg.Env == "":
 		return
 	case isG2A && belongs != cfg.Env:
 		// Not even the list of further hosts may take a sandbox to live.
-		p.mistake("G2A_API_URL", "host %.100q does not belong to G2A_ENV=%s", host, cfg.Env)
+		p.mistake("G2A_API_URL", "host %.100q does not belong to G2A_ENV=%s", target, cfg.Env)
 		return
-	case hostEnv[host] == "" && !slices.Contains(further, host):
-		p.mistake("G2A_API_URL", "host %.100q is not one of G2A's (%s, %s, %s) and not in G2A_ALLOWED_HOSTS", host, sandboxHost, liveHost, liveWebHost)
+	case (!isG2A || target.port != "") && !slices.Contains(further, target):
+		p.mistake("G2A_API_URL", "host %.100q is not one of G2A's (%s, %s, %s) and not in G2A_ALLOWED_HOSTS", target, sandboxHost, liveHost, liveWebHost)
 		return
 	}
-	origin := "https://" + host
+	origin := "https://" + target.String()
 	cfg.ExportURL, cfg.ImportURL, cfg.OAuthURL = origin+exportPath, origin+exportPath, origin+"/oauth/token"
 	if cfg.Env == Live {
 		cfg.ImportURL = origin + liveImportPath
 	}
 }
 
-// hostEnv says which environment each of G2A's hosts belongs to.
-var hostEnv = map[string]Env{sandboxHost: Sandbox, liveHost: Live, liveWebHost: Live}
-
-func withoutPort(host string) string {
-	return (&url.URL{Host: host}).Hostname()
-}
-
 // furtherHosts reads G2A_ALLOWED_HOSTS, which only the sandbox may have: in live,
 // nothing but G2A itself is ever sent the credentials.
-func (p *parser) furtherHosts(env Env) []string {
+func (p *parser) furtherHosts(env Env) []host {
 	value := p.value("G2A_ALLOWED_HOSTS")
 	if value == "" {
 		return nil
@@ -178,43 +168,51 @@ func (p *parser) furtherHosts(env Env) []string {
 		p.mistake("G2A_ALLOWED_HOSTS", "is only for G2A_ENV=sandbox")
 		return nil
 	}
-	var hosts []string
+	var hosts []host
 	for i, entry := range strings.Split(value, ",") {
-		entry = strings.ToLower(strings.TrimSpace(entry))
+		// No mistake repeats the entry: it may be a URL that holds a password.
+		entry = strings.TrimSpace(entry)
 		u, err := url.Parse("https://" + entry)
-		if err != nil || entry == "" || u.Host != entry || u.Hostname() == "" {
-			// The entry is not repeated: it may be a URL that holds a password.
+		if err != nil || u.Host != entry {
 			p.mistake("G2A_ALLOWED_HOSTS", "entry %d is not a host or host:port", i+1)
 			continue
 		}
-		hosts = append(hosts, strings.TrimSuffix(entry, ":443"))
+		further, err := readHost(u)
+		switch {
+		case err != nil:
+			p.mistake("G2A_ALLOWED_HOSTS", "entry %d %w", i+1, err)
+		case hostEnv[further.name] == Live:
+			p.mistake("G2A_ALLOWED_HOSTS", "entry %d is a host of G2A_ENV=live", i+1)
+		default:
+			hosts = append(hosts, further)
+		}
 	}
 	return hosts
 }
 
 // apiHost returns the host of a URL that is an https origin, bare or with the path
-// of either API; a port other than 443 stays on it.
-func apiHost(raw string) (string, error) {
+// of either API.
+func apiHost(raw string) (host, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", errors.New("is not a URL") // the cause repeats the value, which may hold a password
+		return host{}, errors.New("is not a URL") // the cause repeats the value, which may hold a password
 	}
 	path := strings.TrimSuffix(u.Path, "/")
 	switch {
 	case u.Scheme != "https":
-		return "", errors.New("must start with https://")
+		return host{}, errors.New("must start with https://")
 	case u.Hostname() == "":
-		return "", errors.New("has no host")
+		return host{}, errors.New("has no host")
 	case u.User != nil:
-		return "", errors.New("must not hold a user or password")
+		return host{}, errors.New("must not hold a user or password")
 	case u.RawQuery != "" || u.ForceQuery:
-		return "", errors.New("must not have a query")
+		return host{}, errors.New("must not have a query")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
-		return "", errors.New("must not have a fragment")
+		return host{}, errors.New("must not have a fragment")
 	case path != "" && path != exportPath && path != liveImportPath:
-		return "", fmt.Errorf("must have no path other than %s or %s", exportPath, liveImportPath)
+		return host{}, fmt.Errorf("must have no path other than %s or %s", exportPath, liveImportPath)
 	}
-	return strings.TrimSuffix(strings.ToLower(u.Host), ":443"), nil
+	return readHost(u)
 }
 
 // ParseCredentials reads credentials from G2A_API_HASH and G2A_API_KEY, as

@@ -1,7 +1,12 @@
 package g2a_test
 
 import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,11 +62,17 @@ func TestParseConfig(t *testing.T) {
 		{"live URL with the Import path", map[string]string{"G2A_ENV": "live", "G2A_API_URL": live + "/integration-api/v1/"}, liveAt(live)},
 		{"live at the web host", map[string]string{"G2A_ENV": "live", "G2A_API_URL": "https://www.g2a.com"}, liveAt("https://www.g2a.com")},
 		{"URL in capitals", map[string]string{"G2A_API_URL": "HTTPS://SandboxAPI.G2A.com/v1"}, base},
+		{"URL with a dot after the host", map[string]string{"G2A_API_URL": sandbox + "./v1"}, base},
+		{"live URL with a dot after the host", map[string]string{"G2A_ENV": "live", "G2A_API_URL": "https://API.g2a.com.:443"}, liveAt(live)},
 		{"URL with port 443", map[string]string{"G2A_API_URL": sandbox + ":443/v1"}, base},
 		{"further host with a port", map[string]string{"G2A_API_URL": "https://127.0.0.1:8443", "G2A_ALLOWED_HOSTS": "127.0.0.1:8443"}, at("https://127.0.0.1:8443")},
 		{"further host in a list", map[string]string{"G2A_API_URL": "https://g2a.local:8443/v1", "G2A_ALLOWED_HOSTS": "a.b, G2A.local:8443 ,c:1"}, at("https://g2a.local:8443")},
 		{"further host without a port", map[string]string{"G2A_API_URL": "https://g2a.local", "G2A_ALLOWED_HOSTS": "g2a.local"}, at("https://g2a.local")},
 		{"further host with port 443", map[string]string{"G2A_API_URL": "https://g2a.local:443", "G2A_ALLOWED_HOSTS": "g2a.local:443"}, at("https://g2a.local")},
+		{"further host with a dot at the end", map[string]string{"G2A_API_URL": "https://g2a.local", "G2A_ALLOWED_HOSTS": "G2A.local."}, at("https://g2a.local")},
+		{"URL with a dot after a further host", map[string]string{"G2A_API_URL": "https://G2A.local.:8443", "G2A_ALLOWED_HOSTS": "g2a.local:8443"}, at("https://g2a.local:8443")},
+		{"further host with a port in other digits", map[string]string{"G2A_API_URL": "https://g2a.local:08443", "G2A_ALLOWED_HOSTS": "g2a.local:8443"}, at("https://g2a.local:8443")},
+		{"further host, IPv6 in other digits", map[string]string{"G2A_API_URL": "https://[::0001]:8443", "G2A_ALLOWED_HOSTS": "[0:0::1]:8443"}, at("https://[::1]:8443")},
 		{"further host, IPv6", map[string]string{"G2A_API_URL": "https://[::1]:8443", "G2A_ALLOWED_HOSTS": "[::1]:8443"}, at("https://[::1]:8443")},
 		{"another port of the sandbox", map[string]string{"G2A_API_URL": sandbox + ":8443", "G2A_ALLOWED_HOSTS": "sandboxapi.g2a.com:8443"}, at(sandbox + ":8443")},
 		{"further hosts that are not used", map[string]string{"G2A_ALLOWED_HOSTS": "127.0.0.1:8443"}, base},
@@ -110,14 +121,19 @@ func TestParseConfigMistakes(t *testing.T) {
 		{"another host", map[string]string{"G2A_API_URL": "https://evil.example"}, []string{`G2A_API_URL: host "evil.example" is not one`}},
 		{"a host that ends like G2A's", map[string]string{"G2A_API_URL": "https://evilsandboxapi.g2a.com"}, []string{"G2A_API_URL: host"}},
 		{"a host that begins like G2A's", map[string]string{"G2A_API_URL": "https://sandboxapi.g2a.com.evil.example"}, []string{"G2A_API_URL: host"}},
-		{"a dot after the host", map[string]string{"G2A_API_URL": "https://sandboxapi.g2a.com."}, []string{"G2A_API_URL: host"}},
 		{"further host with another port", map[string]string{"G2A_API_URL": "https://127.0.0.1:8444", "G2A_ALLOWED_HOSTS": "127.0.0.1:8443"}, []string{"G2A_API_URL: host"}},
 		{"further host without its port", map[string]string{"G2A_API_URL": "https://127.0.0.1:8443", "G2A_ALLOWED_HOSTS": "127.0.0.1"}, []string{"G2A_API_URL: host"}},
 		{"sandbox host in live", map[string]string{"G2A_ENV": "live", "G2A_API_URL": "https://sandboxapi.g2a.com"}, []string{`G2A_API_URL: host "sandboxapi.g2a.com" does not belong to G2A_ENV=live`}},
 		{"live host in sandbox", map[string]string{"G2A_API_URL": "https://api.g2a.com"}, []string{`G2A_API_URL: host "api.g2a.com" does not belong to G2A_ENV=sandbox`}},
 		{"live web host in sandbox", map[string]string{"G2A_API_URL": "https://www.g2a.com"}, []string{`G2A_API_URL: host "www.g2a.com" does not belong`}},
-		{"live host in sandbox, allowed", map[string]string{"G2A_API_URL": "https://api.g2a.com", "G2A_ALLOWED_HOSTS": "api.g2a.com"}, []string{`G2A_API_URL: host "api.g2a.com" does not belong`}},
-		{"live host with a port in sandbox, allowed", map[string]string{"G2A_API_URL": "https://api.g2a.com:8443", "G2A_ALLOWED_HOSTS": "api.g2a.com:8443"}, []string{`G2A_API_URL: host "api.g2a.com:8443" does not belong`}},
+		{"live host with a port in sandbox", map[string]string{"G2A_API_URL": "https://api.g2a.com:8443"}, []string{`G2A_API_URL: host "api.g2a.com:8443" does not belong`}},
+		{"further host that is live's", map[string]string{"G2A_ALLOWED_HOSTS": "127.0.0.1:8443,api.g2a.com"}, []string{"G2A_ALLOWED_HOSTS: entry 2 is a host of G2A_ENV=live"}},
+		{"several dots after the host", map[string]string{"G2A_API_URL": "https://sandboxapi.g2a.com.."}, []string{"G2A_API_URL: has no valid host"}},
+		{"a dot and nothing else", map[string]string{"G2A_API_URL": "https://."}, []string{"G2A_API_URL: has no valid host"}},
+		{"a host in full-width letters", map[string]string{"G2A_API_URL": "https://ｓandboxapi.g2a.com"}, []string{"G2A_API_URL: has a host that is not ASCII"}},
+		{"a port out of range", map[string]string{"G2A_API_URL": "https://sandboxapi.g2a.com:65979"}, []string{"G2A_API_URL: has no valid port"}}, // 443, had it wrapped
+		{"port 0", map[string]string{"G2A_API_URL": "https://sandboxapi.g2a.com:0"}, []string{"G2A_API_URL: has no valid port"}},
+		{"IPv6 with a zone", map[string]string{"G2A_API_URL": "https://[fe80::1%25eth0]", "G2A_ALLOWED_HOSTS": "[fe80::1%25eth0]"}, []string{"G2A_ALLOWED_HOSTS: entry 1", "G2A_API_URL: has no valid host"}},
 		{"further hosts in live", map[string]string{"G2A_ENV": "live", "G2A_ALLOWED_HOSTS": "127.0.0.1:8443"}, []string{"G2A_ALLOWED_HOSTS: is only for G2A_ENV=sandbox"}},
 		{"further host in live", map[string]string{"G2A_ENV": "live", "G2A_ALLOWED_HOSTS": "127.0.0.1:8443", "G2A_API_URL": "https://127.0.0.1:8443"},
 			[]string{"G2A_ALLOWED_HOSTS: is only for G2A_ENV=sandbox", "G2A_API_URL: host"}},
@@ -164,6 +180,67 @@ func TestParseConfigMistakes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// liveSpellings are spellings of live's hosts, of which net/http would reach live by some.
+var liveSpellings = []string{
+	"api.g2a.com", "api.g2a.com.", "api.g2a.com..", "api.g2a.com...", "API.g2a.COM", "Api.G2a.Com.",
+	"api.g2a.com:443", "api.g2a.com.:443", "api.g2a.com:0443", "api.g2a.com:", "API.G2A.COM.:443", "api.g2a.com:8443", "api.g2a.com..:443",
+	"www.g2a.com", "www.g2a.com.", "WWW.G2A.com:443",
+	"ａｐｉ.g2a.com", "ａｐｉ．ｇ２ａ．ｃｏｍ", "api。g2a。com", "api｡g2a｡com", "ⓐⓟⓘ.g2a.com", "api.g2a.com。", "a\u00adpi.g2a.com", "api.g2a.ⅽom", "\u200bapi.g2a.com",
+	"%EF%BD%81pi.g2a.com", "api%E3%80%82g2a.com", "%61pi.g2a.com", "api.g2a.com%2e",
+}
+
+// TestSandboxNeverReachesLive: however live's host is spelt, alone or as a further host.
+func TestSandboxNeverReachesLive(t *testing.T) {
+	for _, spelt := range liveSpellings {
+		for _, test := range []struct {
+			name      string
+			variables map[string]string
+			faults    []string
+		}{
+			{"the URL", map[string]string{"G2A_API_URL": "https://" + spelt}, []string{"G2A_API_URL"}},
+			{"the URL, with a path", map[string]string{"G2A_API_URL": "https://" + spelt + "/v1/"}, []string{"G2A_API_URL"}},
+			{"a further host", map[string]string{"G2A_ALLOWED_HOSTS": spelt}, []string{"G2A_ALLOWED_HOSTS"}},
+			{"both", map[string]string{"G2A_API_URL": "https://" + spelt, "G2A_ALLOWED_HOSTS": spelt}, []string{"G2A_ALLOWED_HOSTS", "G2A_API_URL"}},
+			{"the URL, as it is allowed in other letters", map[string]string{"G2A_API_URL": "https://" + spelt, "G2A_ALLOWED_HOSTS": "api.g2a.com"}, []string{"G2A_ALLOWED_HOSTS", "G2A_API_URL"}},
+			{"the further host, for the plain URL", map[string]string{"G2A_API_URL": "https://api.g2a.com", "G2A_ALLOWED_HOSTS": spelt}, []string{"G2A_ALLOWED_HOSTS", "G2A_API_URL"}},
+		} {
+			t.Run(spelt+" as "+test.name, func(t *testing.T) {
+				cfg, err := g2a.ParseConfig(lookup(test.variables))
+				if err == nil {
+					t.Fatalf("accepted as %+v, which connects to %s", cfg, dialled(t, cfg))
+				}
+				var faults []string
+				for line := range strings.Lines(err.Error()) {
+					name, _, _ := strings.Cut(line, ":")
+					faults = append(faults, name)
+				}
+				if !slices.Equal(faults, test.faults) {
+					t.Errorf("mistakes in %v, want %v: %v", faults, test.faults, err)
+				}
+			})
+		}
+	}
+}
+
+// dialled returns the address that net/http connects to.
+func dialled(t *testing.T, cfg g2a.Config) (address string) {
+	t.Helper()
+	transport := &http.Transport{DialTLSContext: func(_ context.Context, _, to string) (net.Conn, error) {
+		address = to
+		return nil, errors.New("the test connects to nothing")
+	}}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, cfg.ExportURL+"/products", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, err := transport.RoundTrip(request); err == nil {
+		_ = response.Body.Close()
+		t.Fatal("an answer of nothing")
+	}
+	return address
 }
 
 func TestParseCredentials(t *testing.T) {
@@ -222,26 +299,31 @@ func TestParseCredentials(t *testing.T) {
 }
 
 func FuzzParseConfigURL(f *testing.F) {
-	for _, seed := range []string{
+	for _, seed := range append([]string{
 		"https://sandboxapi.g2a.com/v1/", "https://127.0.0.1:8443", "https://api.g2a.com", "http://x", "https://a@sandboxapi.g2a.com",
 		"https://sandboxapi.g2a.com:443?", "//sandboxapi.g2a.com", "https://[::1]:8443/v1", "https://sandboxapi.g2a.com\\@evil.example", "%", "",
-	} {
-		f.Add(seed)
+	}, liveSpellings...) {
+		f.Add(seed, seed)
+		f.Add("https://"+seed, seed)
 	}
-	f.Fuzz(func(t *testing.T, raw string) {
+	f.Fuzz(func(t *testing.T, raw, allowed string) {
 		parse := func(raw string) (g2a.Config, error) {
-			return g2a.ParseConfig(lookup(map[string]string{"G2A_API_URL": raw, "G2A_ALLOWED_HOSTS": "127.0.0.1:8443"}))
+			return g2a.ParseConfig(lookup(map[string]string{"G2A_API_URL": raw, "G2A_ALLOWED_HOSTS": allowed}))
 		}
 		cfg, err := parse(raw)
 		if err == nil {
 			u, urlErr := url.Parse(cfg.ExportURL)
-			if urlErr != nil || u.Scheme != "https" || (u.Host != "sandboxapi.g2a.com" && u.Host != "127.0.0.1:8443") || u.Path != "/v1" || u.User != nil {
-				t.Errorf("%q gives %q", raw, cfg.ExportURL)
+			if urlErr != nil || u.Scheme != "https" || u.Path != "/v1" || u.User != nil {
+				t.Errorf("%q becomes %q", raw, cfg.ExportURL)
+			}
+			host, _, splitErr := net.SplitHostPort(dialled(t, cfg))
+			if name := strings.ToLower(strings.TrimRight(host, ".")); splitErr != nil || name == "api.g2a.com" || name == "www.g2a.com" {
+				t.Errorf("%q, with %q allowed, connects to %q", raw, allowed, host)
 			}
 		}
 		const password = "hunter2-hunter2"
 		if _, err := parse("https://user:" + password + "@" + raw); err == nil || strings.Contains(err.Error(), password) {
-			t.Errorf("a URL with a password is accepted, or told: %v", err)
+			t.Errorf("a URL with a password is accepted, or repeated: %v", err)
 		}
 	})
 }
