@@ -27,15 +27,44 @@ func TestFetchToken(t *testing.T) {
 		{"documented", `{"access_token":"token-abc","expires_in":3600,"token_type":"Bearer"}`, time.Hour, ""},
 		{"type in small letters", `{"access_token":"token-abc","expires_in":3600,"token_type":"bearer"}`, time.Hour, ""},
 		{"no type", `{"access_token":"token-abc","expires_in":1}`, time.Second, ""},
-		{"a year", `{"access_token":"token-abc","expires_in":31536000}`, 365 * 24 * time.Hour, ""},
+		{"type in capitals", `{"access_token":"token-abc","expires_in":3600,"token_type":"BEARER"}`, time.Hour, ""},
+		{"type null", `{"access_token":"token-abc","expires_in":3600,"token_type":null}`, time.Hour, ""},
+		{"life in a string", `{"access_token":"token-abc","expires_in":"3600"}`, time.Hour, ""},
+		{"life as a float", `{"access_token":"token-abc","expires_in":3600.0}`, time.Hour, ""},
+		{"life as a float in a string", `{"access_token":"token-abc","expires_in":"3600.0"}`, time.Hour, ""},
+		{"life with an exponent", `{"access_token":"token-abc","expires_in":3.6e+3}`, time.Hour, ""},
+		{"life with a fraction", `{"access_token":"token-abc","expires_in":299.9}`, 299 * time.Second, ""},
+		{"life as the sandbox states it", `{"access_token":"token-abc","expires_in":300,"token_type":"bearer"}`, 5 * time.Minute, ""},
+		{"no life", `{"access_token":"token-abc","token_type":"Bearer"}`, 5 * time.Minute, ""},
+		{"life null", `{"access_token":"token-abc","expires_in":null}`, 5 * time.Minute, ""},
+		{"a day", `{"access_token":"token-abc","expires_in":86400}`, 24 * time.Hour, ""},
+		{"more than a day", `{"access_token":"token-abc","expires_in":86401}`, 24 * time.Hour, ""},
+		{"a year in a string", `{"access_token":"token-abc","expires_in":"31536000"}`, 24 * time.Hour, ""},
+		{"more than an int64", `{"access_token":"token-abc","expires_in":9223372036854775808}`, 24 * time.Hour, ""},
+		{"more than a float64", `{"access_token":"token-abc","expires_in":1e999}`, 24 * time.Hour, ""},
 		{"another type", `{"access_token":"hunter2","expires_in":3600,"token_type":"mac"}`, 0, "field token_type is not Bearer"},
 		{"no token", `{"expires_in":3600}`, 0, "field access_token is missing"},
 		{"a token with a line break", `{"access_token":"hunter2\r\nX: y","expires_in":3600}`, 0, "field access_token is missing or not printable"},
 		{"a token that is a number", `{"access_token":17,"expires_in":3600}`, 0, "field access_token has the wrong type"},
-		{"no life", `{"access_token":"hunter2"}`, 0, "field expires_in is not a number"},
-		{"negative life", `{"access_token":"hunter2","expires_in":-1}`, 0, "field expires_in is not a number"},
-		{"more than a year", `{"access_token":"hunter2","expires_in":31536001}`, 0, "field expires_in is not a number"},
-		{"a life out of range", `{"access_token":"hunter2","expires_in":9223372036854775807}`, 0, "field expires_in is not a number"},
+		{"life 0", `{"access_token":"hunter2","expires_in":0}`, 0, "field expires_in is less than one second"},
+		{"life 0 in a string", `{"access_token":"hunter2","expires_in":"0"}`, 0, "field expires_in is less than one second"},
+		{"half a second", `{"access_token":"hunter2","expires_in":0.5}`, 0, "field expires_in is less than one second"},
+		{"next to nothing", `{"access_token":"hunter2","expires_in":1e-999}`, 0, "field expires_in is less than one second"},
+		{"negative life", `{"access_token":"hunter2","expires_in":-3600}`, 0, "field expires_in is less than one second"},
+		{"negative life in a string", `{"access_token":"hunter2","expires_in":"-3600"}`, 0, "field expires_in is less than one second"},
+		{"less than a float64", `{"access_token":"hunter2","expires_in":-1e999}`, 0, "field expires_in is less than one second"},
+		{"NaN", `{"access_token":"hunter2","expires_in":"NaN"}`, 0, "field expires_in is not a number of seconds"},
+		{"infinite", `{"access_token":"hunter2","expires_in":"Inf"}`, 0, "field expires_in is not a number of seconds"},
+		{"infinite in words", `{"access_token":"hunter2","expires_in":"infinity"}`, 0, "field expires_in is not a number of seconds"},
+		{"hexadecimal", `{"access_token":"hunter2","expires_in":"0xe10"}`, 0, "field expires_in is not a number of seconds"},
+		{"hexadecimal float", `{"access_token":"hunter2","expires_in":"0x1p8"}`, 0, "field expires_in is not a number of seconds"},
+		{"with a unit", `{"access_token":"hunter2","expires_in":"3600s"}`, 0, "field expires_in is not a number of seconds"},
+		{"two lines", `{"access_token":"hunter2","expires_in":"3600\n"}`, 0, "field expires_in is not a number of seconds"},
+		{"empty life", `{"access_token":"hunter2","expires_in":""}`, 0, "field expires_in is not a number of seconds"},
+		{"life true", `{"access_token":"hunter2","expires_in":true}`, 0, "field expires_in is not a number of seconds"},
+		{"life in a list", `{"access_token":"hunter2","expires_in":[3600]}`, 0, "field expires_in is not a number of seconds"},
+		{"life in an object", `{"access_token":"hunter2","expires_in":{"seconds":3600}}`, 0, "field expires_in is not a number of seconds"},
+		{"a type that is a number", `{"access_token":"hunter2","expires_in":3600,"token_type":7}`, 0, "field token_type has the wrong type"},
 		{"cut short", `{"access_token":"hunter2`, 0, "not the JSON expected"},
 	}
 	for _, test := range tests {
@@ -55,6 +84,16 @@ func TestFetchToken(t *testing.T) {
 				t.Errorf("token is %+v, error %v; want a life of %v", token, err, test.life)
 			}
 		})
+	}
+}
+
+// TestTokenTimesAreWallClock: the monotonic clock of an instance that was frozen has stood
+// still.
+func TestTokenTimesAreWallClock(t *testing.T) {
+	client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: &script{replies: []reply{answer(200, goodToken)}}})
+	token, err := client.FetchToken(t.Context())
+	if err != nil || token.IssuedAt != token.IssuedAt.Round(0) || token.ExpiresAt != token.ExpiresAt.Round(0) {
+		t.Errorf("issued at %s, expires at %s, error %v; want no monotonic reading", token.IssuedAt, token.ExpiresAt, err)
 	}
 }
 
