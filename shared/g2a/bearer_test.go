@@ -207,7 +207,7 @@ func TestUnsavedTokenHasNoVersion(t *testing.T) {
 					t.Fatalf("version %d, error %v; want a token without a version", token.Version, err)
 				}
 				test.store.saveErr, test.store.loadErr = nil, nil
-				saved := g2a.Token{Access: g2a.NewSecret("of the other"), Version: 1, IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
+				saved := g2a.Token{Access: g2a.NewSecret("of-the-other"), Version: 1, IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
 				if kept, err := test.store.SaveToken(t.Context(), testCredentials.Fingerprint(), "other", saved); err != nil || !kept {
 					t.Fatal(kept, err)
 				}

@@ -142,11 +142,15 @@
 // The Import API requires an access token, which [Options].Tokens returns. Without it the
 // client fetches one ([Config].TokenFlow) and remembers it. Many processes share one token,
 // and its renewal, through [SharedTokens] and a [TokenStore]. A token is replaced when less
-// than a fifth of its life is left. When a call is answered with 401 before that, exactly
-// the token that was sent is dropped, at every level, and the next one is fetched once; a
-// token that another caller has acquired since stays. Clocks of instances may be a minute
-// off either way. Credentials that the token endpoint rejects are not tried again for 30
+// than a fifth of its life is left, and is not sent in its last moments. Its life is what
+// G2A states, as a number or in a string, and a day at most; 5 minutes if G2A states none.
+// When a call is answered with 401 before that, exactly the token that was sent is dropped,
+// at every level, and the next one is fetched once; a token that another caller has
+// acquired since stays. Instances that share a token go by the store's clock, so their own
+// may be wrong. Credentials that the token endpoint rejects are not tried again for 30
 // seconds, and by a [SharedTokens] for twice as long each further time, up to 15 minutes.
+//
+// A program that keeps the token fresh for the others sets [SharedTokens].KeepFor.
 //
 // # Sources
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -32,8 +33,8 @@ func skewed(store g2a.TokenStore, server *tokenServer, owner string, skew time.D
 }
 
 // TestSkewedClocks lets instances, whose clocks are a minute off either way, use a token
-// every second of three hours. None is ever sent after its end at the server, however
-// the clocks stand, and each of them is fetched once.
+// every second of three hours. None is ever sent in the last ten seconds before its end
+// at the server, however wrong the clocks are, and each token is fetched once.
 func TestSkewedClocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, server := &memoryStore{}, &tokenServer{takes: time.Second, life: time.Hour}
@@ -68,41 +69,79 @@ func TestSkewedClocks(t *testing.T) {
 	})
 }
 
-// TestExpiryWithSkewedClocks: the last moment at which a token may be used, with the
-// clocks as far apart as they may be and G2A not giving another one.
+// TestExpiryWithSkewedClocks: the last moment at which a token may be used is the same for
+// every instance, whoever fetched it.
 func TestExpiryWithSkewedClocks(t *testing.T) {
 	for _, test := range []struct {
-		name          string
-		issuer, user  time.Duration
-		before, after time.Duration // of the token's end at G2A: used, and not any more
+		name         string
+		clockless    bool
+		issuer, user time.Duration
+		life, margin time.Duration
 	}{
-		{"right", 0, 0, 131 * time.Second, 130 * time.Second},
-		{"issued by a fast clock, used by a slow one", time.Minute, -time.Minute, 11 * time.Second, 10 * time.Second},
-		{"issued by a slow clock, used by a fast one", -time.Minute, time.Minute, 251 * time.Second, 250 * time.Second},
+		{"right", false, 0, 0, time.Hour, 130 * time.Second},
+		{"issued by a fast clock, used by a slow one", false, time.Minute, -time.Minute, time.Hour, 130 * time.Second},
+		{"issued by a slow clock, used by a fast one", false, -time.Minute, time.Minute, time.Hour, 130 * time.Second},
+		{"clocks that are hours off", false, -5 * time.Hour, 7 * time.Hour, time.Hour, 130 * time.Second},
+		{"life of five minutes", false, time.Minute, -time.Minute, 5 * time.Minute, 30 * time.Second},
+		{"life of a minute", false, -time.Minute, time.Minute, time.Minute, 6 * time.Second},
+		{"a store without a clock, clocks that agree", true, time.Minute, time.Minute, time.Hour, 130 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store, server := &memoryStore{}, &tokenServer{life: time.Hour}
+				store, server := &memoryStore{clockless: test.clockless}, &tokenServer{life: test.life}
 				if _, err := skewed(store, server, "issuer", test.issuer).Token(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				server.err = g2a.ErrUnavailable
 				user := skewed(store, server, "user", test.user)
-				time.Sleep(server.life - test.before)
-				if token, err := user.Token(t.Context()); err != nil || token.Access.Reveal() != "token-1" {
-					t.Errorf("%s before its end: %v", test.before, err)
+				time.Sleep(test.life - test.margin - time.Second)
+				token, err := user.Token(t.Context())
+				if err != nil || token.Access.Reveal() != "token-1" {
+					t.Errorf("a second before the margin: %v", err)
 				}
-				time.Sleep(test.before - test.after)
+				if left := token.TTL(clockOff(test.user)()); left != test.margin+time.Second {
+					t.Errorf("%s are left by the user's clock, want %s", left, test.margin+time.Second)
+				}
+				time.Sleep(time.Second)
 				if _, err := user.Token(t.Context()); !errors.Is(err, g2a.ErrUnavailable) {
-					t.Errorf("%s before its end: %v, want ErrUnavailable", test.after, err)
+					t.Errorf("%s before its end: %v, want ErrUnavailable", test.margin, err)
 				}
 			})
 		})
 	}
 }
 
-// TestLeaseWithSkewedClocks: a lease is 20 seconds long for everybody who watches it,
-// and for who does not only past what the clocks may differ.
+// TestClockIsSet: an instance's clock is set back by two minutes while it remembers a token.
+func TestClockIsSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, server, skew := &memoryStore{}, &tokenServer{life: time.Hour}, time.Minute
+		source := skewed(store, server, "me", skew)
+		source.Clock = func() time.Time { return time.Now().Add(skew) }
+		remembered := g2a.RememberTokens(source, source.Clock)
+		end := time.Now().Add(server.life)
+		if _, err := remembered.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		skew = -time.Minute
+		server.err, store.loadErr = g2a.ErrUnavailable, errors.New("down") // it has its memory alone
+		used := 0
+		for ; ; used++ {
+			if _, err := remembered.Token(t.Context()); err != nil {
+				break
+			}
+			if left := time.Until(end); left <= 10*time.Second {
+				t.Fatalf("the token is sent with %s left", left)
+			}
+			time.Sleep(time.Second)
+		}
+		if want := 3600 - 10; used != want {
+			t.Errorf("used for %d s, want %d", used, want)
+		}
+	})
+}
+
+// TestLeaseWithSkewedClocks: a lease is 20 seconds long for every instance, whether or not
+// it has watched the lease from its start.
 func TestLeaseWithSkewedClocks(t *testing.T) {
 	for _, test := range []struct {
 		name          string
@@ -123,10 +162,22 @@ func TestLeaseWithSkewedClocks(t *testing.T) {
 				}
 			})
 		})
-		t.Run(test.name+", the holder dead", func(t *testing.T) {
+		// hangs starts a holder whose fetch takes until the end of the test.
+		hangs := func(t *testing.T, store *memoryStore) (end func()) {
+			over := make(chan struct{})
+			holder := skewed(store, &tokenServer{}, "holder", test.holder)
+			holder.Fetch = func(context.Context, g2a.Credentials) (g2a.Token, error) {
+				<-over
+				return g2a.Token{}, g2a.ErrUnavailable
+			}
+			go func() { _, _ = holder.Token(t.Context()) }()
+			synctest.Wait()
+			return func() { close(over) }
+		}
+		t.Run(test.name+", the holder hangs", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, server := &memoryStore{}, &tokenServer{life: time.Hour}
-				store.lend("dead", clockOff(test.holder)().Add(20*time.Second))
+				defer hangs(t, store)()
 				started := time.Now()
 				token, err := skewed(store, server, "other", test.other).Token(t.Context())
 				if took := time.Since(started); err != nil || token.Version != 1 || took < 20*time.Second || took > 21*time.Second {
@@ -134,10 +185,10 @@ func TestLeaseWithSkewedClocks(t *testing.T) {
 				}
 			})
 		})
-		t.Run(test.name+", nobody has watched", func(t *testing.T) {
+		t.Run(test.name+", the holder hangs, the other looks briefly", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, server := &memoryStore{}, &tokenServer{life: time.Hour}
-				store.lend("dead", clockOff(test.holder)().Add(20*time.Second))
+				defer hangs(t, store)()
 				other := skewed(store, server, "other", test.other)
 				brief := func() error { // as a probe has little time
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -145,14 +196,13 @@ func TestLeaseWithSkewedClocks(t *testing.T) {
 					_, err := other.Token(ctx)
 					return err
 				}
-				apart := test.holder - test.other
-				time.Sleep(20*time.Second + 2*time.Minute + apart - 2*time.Second)
-				if err := brief(); err == nil {
-					t.Error("the lease is taken before it must be over")
+				time.Sleep(18 * time.Second)
+				if err := brief(); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("18 s into the lease: %v, want the deadline", err)
 				}
 				time.Sleep(time.Second)
 				if err := brief(); err != nil {
-					t.Errorf("the lease is over, and not taken: %v", err)
+					t.Errorf("the lease has expired, and is not taken over: %v", err)
 				}
 			})
 		})
@@ -189,6 +239,28 @@ func TestRejectedCredentials(t *testing.T) {
 			t.Errorf("rejection %+v is kept beside the token", record.Rejection)
 		}
 	})
+}
+
+// TestRejectionWithSkewedClocks: the pause is as long for everybody, whoever was rejected.
+func TestRejectionWithSkewedClocks(t *testing.T) {
+	for _, rejected := range []time.Duration{-time.Minute, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			store, server := &memoryStore{}, &tokenServer{err: g2a.ErrCredentialsRejected}
+			if _, err := skewed(store, server, "rejected", rejected).Token(t.Context()); !errors.Is(err, g2a.ErrCredentialsRejected) {
+				t.Fatal(err)
+			}
+			other := skewed(store, server, "other", -rejected)
+			for _, step := range []struct {
+				wait    time.Duration
+				fetches int32 // so far
+			}{{29 * time.Second, 1}, {time.Second, 2}, {59 * time.Second, 2}, {time.Second, 3}} {
+				time.Sleep(step.wait)
+				if _, err := other.Token(t.Context()); !errors.Is(err, g2a.ErrCredentialsRejected) || server.fetched.Load() != step.fetches {
+					t.Errorf("rejected by a clock off by %s: %d fetches, error %v; want %d", rejected, server.fetched.Load(), err, step.fetches)
+				}
+			}
+		})
+	}
 }
 
 // TestRejectionKeepsTheOldToken: it is used to its end, and G2A is not asked meanwhile.
@@ -261,6 +333,88 @@ func TestRotationWhileFetching(t *testing.T) {
 			t.Error("the new credentials' item has no token")
 		}
 	})
+}
+
+// TestDamagedRecord: what is stored cannot be read, or is not what an instance writes. One
+// instance replaces it for all.
+func TestDamagedRecord(t *testing.T) {
+	// Each is of a record that was well a minute ago, and would be for the next hour.
+	tests := []struct {
+		name   string
+		damage func(*memoryItem)
+		logged string // "" is not
+		kept   int64  // version afterwards
+	}{
+		{"not to be read", func(m *memoryItem) { *m = memoryItem{damage: errors.New("version is not a number")} }, "version is not a number", 1},
+		{"a token with a line break", func(m *memoryItem) { m.token.Access = g2a.NewSecret("hunter2\nx: y") }, "not printable", 8},
+		{"no life", func(m *memoryItem) { m.token.IssuedAt = m.token.ExpiresAt }, "life", 8},
+		{"a life that ends before it begins", func(m *memoryItem) { m.token.IssuedAt = m.token.ExpiresAt.Add(time.Second) }, "life", 8},
+		{"a life of more than a day", func(m *memoryItem) { m.token.ExpiresAt = m.token.IssuedAt.Add(24*time.Hour + time.Second) }, "life", 8},
+		{"no times", func(m *memoryItem) { m.token.IssuedAt, m.token.ExpiresAt = time.Unix(0, 0), time.Unix(0, 0) }, "life", 8},
+		{"issued in the future", func(m *memoryItem) {
+			m.token.IssuedAt = time.Now().Add(121 * time.Second)
+			m.token.ExpiresAt = m.token.IssuedAt.Add(time.Hour)
+		}, "future", 8},
+		{"a lease that is too long", func(m *memoryItem) {
+			m.token.Access, m.owner, m.until = g2a.Secret{}, "other", time.Now().Add(141*time.Second)
+		}, "", 8},
+		{"a rejection that is too long", func(m *memoryItem) {
+			m.token.Access, m.rejection = g2a.Secret{}, g2a.TokenRejection{Count: 1, Until: time.Now().Add(time.Hour + time.Second)}
+		}, "", 8},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log strings.Builder
+				store, server := &memoryStore{}, &tokenServer{takes: time.Second, life: time.Hour}
+				item := store.item(testCredentials.Fingerprint())
+				issued := time.Now().Add(-time.Minute)
+				item.token = g2a.Token{Access: g2a.NewSecret("hunter2"), IssuedAt: issued, ExpiresAt: issued.Add(time.Hour), Version: 7}
+				test.damage(item)
+				logger := slog.New(slog.NewTextHandler(&log, nil)) // one instance at a time writes a line
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				texts, failures := herd(ctx, 20, func(i int) g2a.TokenSource {
+					s := shared(store, server, fmt.Sprint("instance-", i))
+					s.Log, s.StoreFailed = logger, func() { t.Error("damage is reported as an outage") }
+					return s
+				})
+				if texts["token-1"] != 20 || len(failures) != 0 || server.fetched.Load() != 1 {
+					t.Errorf("tokens %v and errors %v after %d fetches, want one for all", texts, failures, server.fetched.Load())
+				}
+				if kept := store.kept(); kept.Version != test.kept || kept.Access.Reveal() != "token-1" {
+					t.Errorf("version %d is kept, want the new token's %d", kept.Version, test.kept)
+				}
+				if lines := strings.Count(log.String(), "\n"); !strings.Contains(log.String(), test.logged) || (test.logged != "") != (lines == 1) || strings.Contains(log.String(), "hunter2") {
+					t.Errorf("log is %q, want one line with %q and no token", log.String(), test.logged)
+				}
+			})
+		})
+	}
+}
+
+// TestDamageMendedMeanwhile: the record is good again before the instance that has seen the
+// damage gets to replace it.
+func TestDamageMendedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, server := &memoryStore{}, &tokenServer{life: time.Hour}
+		item := store.item(testCredentials.Fingerprint())
+		item.damage = errors.New("version is not a number")
+		source := shared(mendedStore{store}, server, "me")
+		if token, err := source.Token(t.Context()); err != nil || token.Access.Reveal() != "of-another" || server.fetched.Load() != 0 {
+			t.Errorf("token %q, error %v, %d fetches; want the other instance's", token.Access.Reveal(), err, server.fetched.Load())
+		}
+	})
+}
+
+// mendedStore is one whose damaged record another instance replaces just before this one.
+type mendedStore struct{ *memoryStore }
+
+func (s mendedStore) LeaseToken(ctx context.Context, fingerprint string, seen g2a.TokenRecord, lease g2a.TokenLease) (bool, error) {
+	s.mu.Lock()
+	*s.item(fingerprint) = memoryItem{token: g2a.Token{Access: g2a.NewSecret("of-another"), IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Version: 1}}
+	s.mu.Unlock()
+	return s.memoryStore.LeaseToken(ctx, fingerprint, seen, lease)
 }
 
 // TestStoreDownAndBack: each instance fetches for itself, once, and tells of it; later

@@ -14,26 +14,29 @@ const (
 	// refreshShare is the share of a token's life, 1 in refreshShare, below which it
 	// is replaced while it can still be used.
 	refreshShare = 5
-	// maxClockSkew is how far an instance's clock may be off, either way.
-	maxClockSkew = time.Minute
-	// expiryMargin keeps a token from being sent in the last moments of its life. One
-	// instance's clock says when it ends and another's how late it is; the call itself
-	// takes a while too.
-	expiryMargin = 2*maxClockSkew + 10*time.Second
+	// clockTolerance is how wrong the store's time may be as an instance works it out: by
+	// seconds, and by more if its own clock was set since it last read that time.
+	clockTolerance = 2 * time.Minute
+	// expiryMargin keeps a token from being sent in the last moments of its life: the call
+	// takes a while too. For a short life it is 1 in expiryShare.
+	expiryMargin = clockTolerance + 10*time.Second
+	expiryShare  = 10
 	// tokenLease is how long one instance may take to fetch a token before another
 	// one tries: two attempts of the longest time-out.
 	tokenLease = 20 * time.Second
-	// refreshPause is how long a token that serves on is kept when no newer one could
-	// be had, because another instance is fetching it or G2A fails.
+	// refreshPause is how long a token that is still usable is kept if no newer one is
+	// available, because another instance is fetching it or G2A fails.
 	refreshPause = 10 * time.Second
 	// tokenPoll is the longest wait between two looks at a token that another
 	// instance is fetching.
 	tokenPoll = 200 * time.Millisecond
 	// rejectionPause is how long a token is not asked for again after G2A has rejected
-	// the credentials, doubled with each further time up to maxRejectionPause: trying on
+	// the credentials, doubled with each further time up to maxRejectionPause: more tries
 	// could lock the account.
 	rejectionPause    = 30 * time.Second
 	maxRejectionPause = 15 * time.Minute
+	// impossiblePause is longer than any pause that an instance has stored.
+	impossiblePause = time.Hour
 	// releaseTimeout bounds the release of a lease, which is done even when the
 	// caller's time is up.
 	releaseTimeout = time.Second
@@ -46,12 +49,18 @@ func (t Token) life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
 
 // usable reports whether the token can be sent.
 func (t Token) usable(now time.Time) bool {
-	return !t.Access.IsZero() && t.TTL(now) > min(expiryMargin, t.life()/10)
+	return !t.Access.IsZero() && t.TTL(now) > min(expiryMargin, t.life()/expiryShare)
 }
 
 // fresh reports whether the token need not be replaced yet.
 func (t Token) fresh(now time.Time) bool {
 	return t.usable(now) && t.TTL(now) >= t.life()/refreshShare
+}
+
+// shifted returns the token with its times by a clock that is ahead by so much.
+func (t Token) shifted(ahead time.Duration) Token {
+	t.IssuedAt, t.ExpiresAt = t.IssuedAt.Add(ahead), t.ExpiresAt.Add(ahead)
+	return t
 }
 
 // A TokenSource returns an access token that can be used now. Sources are stacked:
@@ -75,26 +84,58 @@ type tokenFunc func(ctx context.Context) (Token, error)
 func (f tokenFunc) Token(ctx context.Context) (Token, error) { return f(ctx) }
 
 // TokenRecord is what a TokenStore keeps of one account. The zero value means that nothing
-// is stored for the account.
+// is stored for the account. All times in it are by the store's clock.
 type TokenRecord struct {
-	// Token is the newest token. Where there is none, Access is absent and Version that
-	// of the last one, 0 where there was none ever.
+	// Token is the newest token. If there is none, Access is absent and Version that of
+	// the last one, 0 if there never was one.
 	Token     Token
 	Lease     TokenLease
 	Rejection TokenRejection
+	// ReadAt is when the record was read. Instances go by it and not by their own clocks,
+	// which may be wrong; zero means that the store has no clock, and theirs must agree.
+	ReadAt time.Time
+	// Damage is why what is stored cannot be read; the rest is then zero, but for ReadAt.
+	Damage error
+}
+
+// damage reports why the record cannot be one that an instance wrote.
+func (r TokenRecord) damage(now time.Time) error {
+	switch life := r.Token.life(); {
+	case r.Damage != nil || r.Token.Access.IsZero():
+		return r.Damage
+	case checkCredential(r.Token.Access.Reveal()) != nil:
+		return errors.New("the token is not printable")
+	case life <= 0 || life > maxTokenLife:
+		return errors.New("the token's life is not one that a token has")
+	case r.Token.IssuedAt.After(now.Add(clockTolerance)):
+		return errors.New("the token is issued in the future")
+	}
+	return nil
 }
 
 // TokenLease is one instance's task of fetching the next token. Without an owner, or
 // with Until zero or in 1970, it is nobody's.
 type TokenLease struct {
 	Owner string
-	Until time.Time // as the owner's clock says
+	Until time.Time
+}
+
+// over reports whether another instance may take the lease: it has expired, or ends later
+// than any lease does.
+func (l TokenLease) over(now time.Time) bool {
+	left := l.Until.Sub(now)
+	return l.Owner == "" || left <= 0 || left > tokenLease+clockTolerance
 }
 
 // TokenRejection is kept when G2A rejects the credentials.
 type TokenRejection struct {
 	Count int64     // in a row
 	Until time.Time // G2A is not asked again before
+}
+
+// stands reports whether G2A must not be asked yet. An impossible pause is none.
+func (r TokenRejection) stands(now time.Time) bool {
+	return now.Before(r.Until) && r.Until.Sub(now) <= impossiblePause
 }
 
 // next returns the rejection after this one.
@@ -104,13 +145,14 @@ func (r TokenRejection) next(now time.Time) TokenRejection {
 }
 
 // TokenStore keeps one TokenRecord per account, named by the credentials' fingerprint,
-// for all instances. It knows no clock. Its methods return an error only when the store
-// itself fails.
+// for all instances. The times that it is given are by its own clock, which LoadToken
+// reports. Its methods return an error only when the store itself fails.
 type TokenStore interface {
 	LoadToken(ctx context.Context, fingerprint string) (TokenRecord, error)
-	// LeaseToken makes lease that of the account. It reports false where the record is
-	// not any more what the caller has seen, in the token's version, in the rejections
-	// or in the lease, unless the lease is the same owner's.
+	// LeaseToken makes lease that of the account. It reports false if the record is no
+	// longer what the caller has seen, in the token's version, in the rejections or in the
+	// lease, unless the lease is the same owner's. A damaged record is replaced by the
+	// lease, and only if it is still the one that was seen.
 	LeaseToken(ctx context.Context, fingerprint string, seen TokenRecord, lease TokenLease) (bool, error)
 	// SaveToken keeps a token, and ends the owner's lease and the rejections. It reports
 	// false, and keeps nothing, when owner no longer has the lease.
@@ -123,8 +165,8 @@ type TokenStore interface {
 }
 
 // SharedTokens returns the token that all instances share, and fetches the next one
-// when it is one's turn: one instance fetches, the others go on with the token they
-// have, or wait when there is none. While the store fails, each fetches its own.
+// when it is one's turn: one instance fetches, the others continue with the token they
+// have, or wait if there is none. While the store fails, each fetches its own.
 // Credentials that G2A rejects are left alone, by all instances, for 30 seconds, and
 // twice as long each further time, up to 15 minutes; others, after a rotation, are not.
 type SharedTokens struct {
@@ -135,6 +177,10 @@ type SharedTokens struct {
 	Owner string // names this instance; another name in every process
 	Clock func() time.Time
 	Log   *slog.Logger
+	// KeepFor is for an instance that keeps the token fresh, so that no other one has to
+	// fetch it: for how long that must last. A token in the first fifth of its life is
+	// not replaced even so. Zero is for the others.
+	KeepFor time.Duration
 	// StoreFailed is called each time the store fails, besides the log; nil is not.
 	StoreFailed func()
 }
@@ -160,34 +206,41 @@ func (s *SharedTokens) Token(ctx context.Context) (Token, error) {
 // tokenFor returns the token of one account.
 func (s *SharedTokens) tokenFor(ctx context.Context, credentials Credentials) (Token, error) {
 	fingerprint := credentials.Fingerprint()
-	var watched leaseWatch
 	for {
 		kept, err := s.Store.LoadToken(ctx, fingerprint)
 		if err != nil {
 			return s.withoutStore(ctx, credentials, err)
 		}
-		now := s.Clock()
-		usable, rejected := kept.Token.usable(now), now.Before(kept.Rejection.Until)
+		now, ahead := s.storeTime(kept.ReadAt)
+		damage := kept.damage(now)
+		if damage != nil {
+			kept.Token.Access = Secret{}
+		}
+		mine := kept.Token.shifted(-ahead)
+		usable, rejected := kept.Token.usable(now), kept.Rejection.stands(now)
 		switch {
-		case kept.Token.fresh(now), usable && rejected:
-			return kept.Token, nil
+		case s.fresh(kept.Token, now), usable && rejected:
+			return mine, nil
 		case rejected:
 			return Token{}, fmt.Errorf("G2A is not asked for a token before %s: %w", kept.Rejection.Until.UTC().Format(time.RFC3339), ErrCredentialsRejected)
 		}
-		if watched.over(kept.Lease, now) || kept.Lease.Owner == s.Owner {
+		if kept.Lease.over(now) || kept.Lease.Owner == s.Owner {
 			leased, err := s.Store.LeaseToken(ctx, fingerprint, kept, TokenLease{Owner: s.Owner, Until: now.Add(tokenLease)})
 			switch {
 			case err != nil && usable:
-				s.storeFailed(ctx, "the token's lease cannot be had, the old token is used on", err)
-				return kept.Token, nil
+				s.storeFailed(ctx, "could not acquire the token lease; keeping the current token", err)
+				return mine, nil
 			case err != nil:
 				return s.withoutStore(ctx, credentials, err)
 			case leased:
-				return s.replace(ctx, credentials, kept)
+				if damage != nil {
+					s.Log.WarnContext(ctx, "the stored token is damaged; replacing it", "error", damage.Error())
+				}
+				return s.replace(ctx, credentials, kept, ahead)
 			}
 		}
 		if usable {
-			return kept.Token, nil
+			return mine, nil
 		}
 		if err := pause(ctx, tokenPoll/2+time.Duration(mathrand.Int64N(int64(tokenPoll/2)))); err != nil {
 			return Token{}, fmt.Errorf("waiting for the token that another instance fetches: %w: %w", ErrUnavailable, err)
@@ -195,51 +248,53 @@ func (s *SharedTokens) tokenFor(ctx context.Context, credentials Credentials) (T
 	}
 }
 
-// leaseWatch reports when another instance's lease is over although the clocks differ:
-// when it was seen unchanged for its whole length, by this instance's clock alone. Who
-// has not watched it so long goes by the owner's clock, and allows for the skew.
-type leaseWatch struct {
-	lease TokenLease
-	since time.Time
-}
-
-func (w *leaseWatch) over(lease TokenLease, now time.Time) bool {
-	if lease.Owner != w.lease.Owner || !lease.Until.Equal(w.lease.Until) {
-		w.lease, w.since = lease, now
+// storeTime returns the store's time, and how far it is ahead of this instance's clock.
+func (s *SharedTokens) storeTime(readAt time.Time) (now time.Time, ahead time.Duration) {
+	mine := s.Clock()
+	if readAt.IsZero() {
+		return mine, 0
 	}
-	return lease.Owner == "" || now.Sub(w.since) >= tokenLease || !now.Before(lease.Until.Add(2*maxClockSkew))
+	return readAt, readAt.Sub(mine)
 }
 
-// replace fetches the next token while this instance has the lease.
-func (s *SharedTokens) replace(ctx context.Context, credentials Credentials, kept TokenRecord) (Token, error) {
+// fresh reports whether this instance need not replace the token yet: it stays fresh for
+// KeepFor, or is in the first fifth of its life.
+func (s *SharedTokens) fresh(t Token, now time.Time) bool {
+	young := t.fresh(now) && t.TTL(now) >= t.life()-t.life()/refreshShare
+	return young || t.fresh(now.Add(s.KeepFor))
+}
+
+// replace fetches the next token while this instance has the lease. kept is by the store's
+// clock, which is ahead by so much.
+func (s *SharedTokens) replace(ctx context.Context, credentials Credentials, kept TokenRecord, ahead time.Duration) (Token, error) {
 	fingerprint := credentials.Fingerprint()
 	token, err := s.Fetch(ctx, credentials)
 	if err != nil {
-		rejection := kept.Rejection
+		now, rejection := s.Clock().Add(ahead), kept.Rejection
 		if errors.Is(err, ErrCredentialsRejected) {
-			rejection = rejection.next(s.Clock())
+			rejection = rejection.next(now)
 		}
-		// The lease must end even if the time is up, or the others wait in vain.
+		// The lease must end even if the time is up, or the others wait for nothing.
 		releaseCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 		defer cancel()
 		if err := s.Store.ReleaseToken(releaseCtx, fingerprint, s.Owner, rejection); err != nil {
-			s.storeFailed(ctx, "the token's lease could not be released and runs out by itself", err)
+			s.storeFailed(ctx, "could not release the token lease; it expires", err)
 		}
-		if kept.Token.usable(s.Clock()) {
-			s.Log.WarnContext(ctx, "no new token, the old one is used on", "error", err.Error())
-			return kept.Token, nil
+		if kept.Token.usable(now) {
+			s.Log.WarnContext(ctx, "could not fetch a token; keeping the current one", "error", err.Error())
+			return kept.Token.shifted(-ahead), nil
 		}
 		return Token{}, fmt.Errorf("fetching a token: %w", err)
 	}
 	next := token
 	next.Version = kept.Token.Version + 1
-	saved, err := s.Store.SaveToken(ctx, fingerprint, s.Owner, next)
+	saved, err := s.Store.SaveToken(ctx, fingerprint, s.Owner, next.shifted(ahead))
 	switch {
 	case err != nil:
-		s.storeFailed(ctx, "the new token could not be stored and serves this instance alone", err)
+		s.storeFailed(ctx, "could not store the new token; only this instance uses it", err)
 		return token, nil // without a version: another instance's token may have that one
 	case !saved:
-		s.Log.WarnContext(ctx, "fetching a token took longer than its lease; it serves this instance alone")
+		s.Log.WarnContext(ctx, "fetching a token took longer than its lease; only this instance uses it")
 		return token, nil
 	}
 	return next, nil
@@ -252,12 +307,12 @@ func (s *SharedTokens) DropToken(ctx context.Context, token Token) {
 		err = s.Store.DropToken(ctx, credentials.Fingerprint(), token)
 	}
 	if err != nil {
-		s.Log.WarnContext(ctx, "the token that G2A rejects could not be dropped", "error", err.Error())
+		s.Log.WarnContext(ctx, "could not drop the token that G2A rejects", "error", err.Error())
 	}
 }
 
 func (s *SharedTokens) withoutStore(ctx context.Context, credentials Credentials, cause error) (Token, error) {
-	s.storeFailed(ctx, "the token cache cannot be reached, a token is fetched for this instance alone", cause)
+	s.storeFailed(ctx, "could not read the shared token; fetching one for this instance alone", cause)
 	token, err := s.Fetch(ctx, credentials)
 	if err != nil {
 		return Token{}, fmt.Errorf("fetching a token: %w", err)

@@ -130,9 +130,12 @@ func TestFetchTokenRequest(t *testing.T) {
 	}
 }
 
-// memoryStore is a TokenStore that goes by the rules the interface names.
+// memoryStore is a TokenStore that goes by the rules the interface names. Its clock is the
+// right one.
 type memoryStore struct {
 	loadErr, leaseErr, saveErr, releaseErr, dropErr error
+
+	clockless bool // it reports no time
 
 	mu       sync.Mutex
 	items    map[string]*memoryItem
@@ -146,6 +149,7 @@ type memoryItem struct {
 	owner     string
 	until     time.Time
 	rejection g2a.TokenRejection
+	damage    error
 }
 
 func (s *memoryStore) item(fingerprint string) *memoryItem {
@@ -156,6 +160,13 @@ func (s *memoryStore) item(fingerprint string) *memoryItem {
 		s.items[fingerprint] = &memoryItem{}
 	}
 	return s.items[fingerprint]
+}
+
+func (s *memoryStore) now() time.Time {
+	if s.clockless {
+		return time.Time{}
+	}
+	return time.Now()
 }
 
 // kept gives the token of the tests' account.
@@ -180,7 +191,10 @@ func (s *memoryStore) LoadToken(_ context.Context, fingerprint string) (g2a.Toke
 		return g2a.TokenRecord{}, s.loadErr
 	}
 	item := s.item(fingerprint)
-	return g2a.TokenRecord{Token: item.token, Lease: g2a.TokenLease{Owner: item.owner, Until: item.until}, Rejection: item.rejection}, nil
+	if item.damage != nil {
+		return g2a.TokenRecord{ReadAt: s.now(), Damage: item.damage}, nil
+	}
+	return g2a.TokenRecord{Token: item.token, Lease: g2a.TokenLease{Owner: item.owner, Until: item.until}, Rejection: item.rejection, ReadAt: s.now()}, nil
 }
 
 func (s *memoryStore) LeaseToken(_ context.Context, fingerprint string, seen g2a.TokenRecord, lease g2a.TokenLease) (bool, error) {
@@ -190,7 +204,9 @@ func (s *memoryStore) LeaseToken(_ context.Context, fingerprint string, seen g2a
 	switch {
 	case s.leaseErr != nil:
 		return false, s.leaseErr
-	case item.token.Version != seen.Token.Version, item.rejection.Count != seen.Rejection.Count, item.owner != seen.Lease.Owner || !item.until.Equal(seen.Lease.Until):
+	case item.damage != nil && errors.Is(seen.Damage, item.damage):
+		*item = memoryItem{}
+	case item.damage != nil, item.token.Version != seen.Token.Version, item.rejection.Count != seen.Rejection.Count, item.owner != seen.Lease.Owner || !item.until.Equal(seen.Lease.Until):
 		return false, nil
 	}
 	item.owner, item.until = lease.Owner, lease.Until
@@ -336,7 +352,7 @@ func TestLeaseLength(t *testing.T) {
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, server := &memoryStore{}, &tokenServer{life: time.Hour}
-		store.lend("other", time.Now().Add(time.Hour))
+		store.lend("other", time.Now().Add(20*time.Second))
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		started := time.Now()
@@ -440,6 +456,22 @@ func TestReleaseWhenTheTimeIsUp(t *testing.T) {
 		}
 		if store.released != 1 {
 			t.Error("the lease is not released, and the others wait in vain")
+		}
+	})
+}
+
+// TestLeaseThatWasNotReleased: its owner need not wait until it expires.
+func TestLeaseThatWasNotReleased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, server := &memoryStore{releaseErr: errors.New("down")}, &tokenServer{life: time.Hour, err: g2a.ErrUnavailable}
+		source := shared(store, server, "me")
+		if _, err := source.Token(t.Context()); !errors.Is(err, g2a.ErrUnavailable) {
+			t.Fatalf("error is %v, want ErrUnavailable", err)
+		}
+		server.err = nil
+		started := time.Now()
+		if token, err := source.Token(t.Context()); err != nil || token.Version != 1 || time.Since(started) != 0 {
+			t.Errorf("version %d after %v, error %v; want a token at once", token.Version, time.Since(started), err)
 		}
 	})
 }

@@ -1,10 +1,17 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
@@ -74,7 +81,7 @@ func TestTokens(t *testing.T) {
 	kept := func(version int64) attributes {
 		return attributes{
 			"access_token": "S " + token(version).Access.Reveal(), "version": "N " + string(rune('0'+version)),
-			"issued_at": at(0), "token_expires_at": at(3600),
+			"issued_at": at(0), "token_expires_at": at(3600), "expires_at": at(3600 + 7*day),
 		}
 	}
 	dropped := func(version int64) attributes {
@@ -83,11 +90,18 @@ func TestTokens(t *testing.T) {
 		return item
 	}
 	leased := func(item attributes, owner string, until int64) attributes {
-		item["lease_owner"], item["lease_until"] = "S "+owner, at(until)
+		item["lease_owner"], item["lease_until"], item["expires_at"] = "S "+owner, at(until), at(until+7*day)
 		return item
 	}
 	rejected := func(item attributes) attributes {
 		item["lease_owner"], item["lease_until"], item["rejections"], item["rejected_until"] = "S b", "N 0", "N 1", at(30)
+		item["expires_at"] = at(20 + 7*day)
+		return item
+	}
+	// released is a lease that was given back, by one who had it until so many seconds.
+	released := func(owner string, until int64, more attributes) attributes {
+		item := attributes{"lease_owner": "S " + owner, "lease_until": "N 0", "expires_at": at(until + 7*day)}
+		maps.Copy(item, more)
 		return item
 	}
 	tests := map[string]struct {
@@ -158,12 +172,12 @@ func TestTokens(t *testing.T) {
 		"released": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 0))
-		}, attributes{"lease_owner": "S a", "lease_until": "N 0"}},
+		}, released("a", 20, nil)},
 		"who released the lease keeps nothing": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 0))
 			mustSave(t, e, "a", 1, false)
-		}, attributes{"lease_owner": "S a", "lease_until": "N 0"}},
+		}, released("a", 20, nil)},
 		"a released lease can be taken": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 0))
@@ -177,13 +191,13 @@ func TestTokens(t *testing.T) {
 		"rejected": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 1))
-		}, attributes{"lease_owner": "S a", "lease_until": "N 0", "rejections": "N 1", "rejected_until": at(30)}},
+		}, released("a", 20, attributes{"rejections": "N 1", "rejected_until": at(30)})},
 		"rejected again": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 1))
 			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "b", 60, true)
 			must(t, release(e, "b", 2))
-		}, attributes{"lease_owner": "S b", "lease_until": "N 0", "rejections": "N 2", "rejected_until": at(60)}},
+		}, released("b", 60, attributes{"rejections": "N 2", "rejected_until": at(60)})},
 		"rejected, and somebody tries again": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			must(t, release(e, "a", 1))
@@ -209,7 +223,7 @@ func TestTokens(t *testing.T) {
 			must(t, release(e, "a", 2))
 			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "b", 60, false)
 			mustLease(t, e, rejectedOnce(seen(0, "a", ended)), "a", 60, false)
-		}, attributes{"lease_owner": "S a", "lease_until": "N 0", "rejections": "N 2", "rejected_until": at(60)}},
+		}, released("a", 60, attributes{"rejections": "N 2", "rejected_until": at(60)})},
 		"who lost the lease rejects nothing": {func(t *testing.T, e *storetest.Engine) {
 			mustLease(t, e, seen(0, "", 0), "a", 20, true)
 			mustLease(t, e, seen(0, "a", 20), "b", 40, true)
@@ -306,6 +320,7 @@ func checkLoad(t *testing.T, e *storetest.Engine, item attributes) {
 	add(got.Rejection.Count != 0, "rejections", fmt.Sprintf("N %d", got.Rejection.Count))
 	add(got.Rejection.Count != 0, "rejected_until", fmt.Sprintf("N %d", got.Rejection.Until.Unix()))
 	want := maps.Clone(item)
+	delete(want, "expires_at")        // it is DynamoDB's
 	if want["access_token"] == "S " { // dropped
 		for _, name := range []string{"access_token", "issued_at", "token_expires_at"} {
 			delete(want, name)
@@ -341,10 +356,203 @@ func TestTokensApart(t *testing.T) {
 	})
 }
 
-func TestTokenDamaged(t *testing.T) {
+// TestTokenClock: a record is read at the time that DynamoDB states.
+func TestTokenClock(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
-		e.Put(t, e.StateTable, text("pk", "TOKEN#sandbox#f", "sk", "TOKEN", "access_token", "a", "version", "one"))
-		_, err := tokens(e).LoadToken(ctx, "f")
-		wantDamaged(t, err, "reading the token")
+		before := time.Now().Truncate(time.Second) // of the same machine
+		record, err := tokens(e).LoadToken(ctx, "f")
+		must(t, err)
+		if record.ReadAt.Before(before) || record.ReadAt.After(time.Now()) {
+			t.Errorf("read at %s, want it from %s on", record.ReadAt, before)
+		}
+		e.Wire.Fail(storetest.Refusal(`{}`)) // has no Date
+		if record, _ := tokens(e).LoadToken(ctx, "f"); !record.ReadAt.IsZero() {
+			t.Errorf("read at %s, which nobody has stated", record.ReadAt)
+		}
+	})
+}
+
+type (
+	attributeS    = types.AttributeValueMemberS
+	attributeN    = types.AttributeValueMemberN
+	attributeB    = types.AttributeValueMemberB
+	attributeBOOL = types.AttributeValueMemberBOOL
+	attributeNULL = types.AttributeValueMemberNULL
+	attributeL    = types.AttributeValueMemberL
+	attributeM    = types.AttributeValueMemberM
+	attributeSS   = types.AttributeValueMemberSS
+)
+
+// damaged are attributes that make a good item one that cannot be read; nil removes one.
+var damaged = map[string]struct {
+	change map[string]types.AttributeValue
+	reason string
+}{
+	"a version that is a string":       {map[string]types.AttributeValue{"version": &attributeS{Value: "one"}}, "version is not a number"},
+	"a version in a string":            {map[string]types.AttributeValue{"version": &attributeS{Value: "1"}}, "version is not a number"},
+	"a version that is NULL":           {map[string]types.AttributeValue{"version": &attributeNULL{Value: true}}, "version is not a number"},
+	"a version with a fraction":        {map[string]types.AttributeValue{"version": &attributeN{Value: "1.5"}}, "version is not an integer"},
+	"a version below 0":                {map[string]types.AttributeValue{"version": &attributeN{Value: "-1"}}, "version is not an integer"},
+	"version 0":                        {map[string]types.AttributeValue{"version": &attributeN{Value: "0"}}, "version is 0"},
+	"a version beyond any count":       {map[string]types.AttributeValue{"version": &attributeN{Value: "9223372036854775807"}}, "version is not an integer"},
+	"a version of 38 digits":           {map[string]types.AttributeValue{"version": &attributeN{Value: "99999999999999999999999999999999999999"}}, "version is not an integer"},
+	"no version":                       {map[string]types.AttributeValue{"version": nil}, "access_token is there without version"},
+	"a token that is a number":         {map[string]types.AttributeValue{"access_token": &attributeN{Value: "17"}}, "access_token is not a string"},
+	"a token that is bytes":            {map[string]types.AttributeValue{"access_token": &attributeB{Value: []byte("hunter2")}}, "access_token is not a string"},
+	"a token that is a map":            {map[string]types.AttributeValue{"access_token": &attributeM{Value: map[string]types.AttributeValue{"S": &attributeS{Value: "hunter2"}}}}, "access_token is not a string"},
+	"a token that is a list":           {map[string]types.AttributeValue{"access_token": &attributeL{Value: []types.AttributeValue{&attributeS{Value: "hunter2"}, &attributeN{Value: "1"}}}}, "access_token is not a string"},
+	"a token that is a set":            {map[string]types.AttributeValue{"access_token": &attributeSS{Value: []string{"hunter2", "a"}}}, "access_token is not a string"},
+	"a token that is true":             {map[string]types.AttributeValue{"access_token": &attributeBOOL{Value: true}}, "access_token is not a string"},
+	"no time of issue":                 {map[string]types.AttributeValue{"issued_at": nil}, "access_token is there without issued_at"},
+	"no end":                           {map[string]types.AttributeValue{"token_expires_at": nil}, "access_token is there without token_expires_at"},
+	"an end that is a string":          {map[string]types.AttributeValue{"token_expires_at": &attributeS{Value: "2026-03-01T12:00:00Z"}}, "token_expires_at is not a number"},
+	"a time of issue before 1970":      {map[string]types.AttributeValue{"issued_at": &attributeN{Value: "-5"}}, "issued_at is not an integer"},
+	"a lease without an end":           {map[string]types.AttributeValue{"lease_owner": &attributeS{Value: "x"}}, "lease_owner is there without lease_until"},
+	"a lease of nobody":                {map[string]types.AttributeValue{"lease_owner": &attributeS{Value: ""}, "lease_until": &attributeN{Value: "5"}}, "lease_owner is empty"},
+	"a lease whose end is NULL":        {map[string]types.AttributeValue{"lease_owner": &attributeS{Value: "x"}, "lease_until": &attributeNULL{Value: true}}, "lease_until is not a number"},
+	"rejections without an end":        {map[string]types.AttributeValue{"rejections": &attributeN{Value: "3"}}, "rejections is there without rejected_until"},
+	"no rejections, yet counted":       {map[string]types.AttributeValue{"rejections": &attributeN{Value: "0"}, "rejected_until": &attributeN{Value: "5"}}, "rejections is 0"},
+	"a time to live that is no number": {map[string]types.AttributeValue{"expires_at": &attributeS{Value: "soon"}}, "expires_at is not a number"},
+}
+
+// damage writes a good item with its second token, changed, and loads it.
+func damage(t *testing.T, e *storetest.Engine, change map[string]types.AttributeValue) g2a.TokenRecord {
+	t.Helper()
+	fields := text("pk", "TOKEN#sandbox#f", "sk", "TOKEN", "access_token", "hunter2")
+	for name, value := range map[string]int64{"version": 2, "issued_at": now.Unix(), "token_expires_at": now.Unix() + 3600, "expires_at": now.Unix() + day} {
+		fields[name] = &attributeN{Value: strconv.FormatInt(value, 10)}
+	}
+	for name, value := range change {
+		if fields[name] = value; value == nil {
+			delete(fields, name)
+		}
+	}
+	e.Put(t, e.StateTable, fields)
+	record, err := tokens(e).LoadToken(ctx, "f")
+	must(t, err)
+	return record
+}
+
+// TestDamagedToken: one instance of all that see the damage gets the lease, which takes the
+// item's place, and the token that it saves is kept.
+func TestDamagedToken(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		for name, c := range damaged {
+			t.Run(name, func(t *testing.T) {
+				record := damage(t, e, c.change)
+				if record.Damage == nil || errors.Is(record.Damage, store.ErrUnavailable) || !strings.HasPrefix(record.Damage.Error(), "the item is damaged: "+c.reason) {
+					t.Fatalf("damage is %v, want %q", record.Damage, c.reason)
+				}
+				if told := fmt.Sprintf("%v %+v %#v", record, record, record.Damage.Error()); strings.Contains(told, "hunter2") {
+					t.Errorf("it tells the token: %s", told)
+				}
+				if record.ReadAt.IsZero() || record.Token != (g2a.Token{}) || record.Lease != (g2a.TokenLease{}) || record.Rejection != (g2a.TokenRejection{}) {
+					t.Errorf("beside the damage there is %+v", record)
+				}
+				var taken atomic.Int32
+				var all sync.WaitGroup
+				for i := range 8 {
+					all.Go(func() {
+						switch leased, err := lease(e, record, fmt.Sprint("instance-", i), 20); {
+						case err != nil:
+							t.Error(err)
+						case leased:
+							taken.Add(1)
+							if saved, err := tokens(e).SaveToken(ctx, "f", fmt.Sprint("instance-", i), token(1)); err != nil || !saved {
+								t.Errorf("saved: %t, %v", saved, err)
+							}
+						}
+					})
+				}
+				all.Wait()
+				if taken.Load() != 1 {
+					t.Errorf("%d instances got the lease, want one", taken.Load())
+				}
+				wantItem(t, e, e.StateTable, "TOKEN#sandbox#f", "TOKEN", attributes{
+					"access_token": "S access-1", "version": "N 1", "issued_at": at(0), "token_expires_at": at(3600), "expires_at": at(3600 + 7*day),
+				})
+			})
+		}
+	})
+}
+
+// TestDamageIsReplacedOnlyAsItWasSeen: a good item that was written since stays, and so does
+// other damage.
+func TestDamageIsReplacedOnlyAsItWasSeen(t *testing.T) {
+	version := func(value string) map[string]types.AttributeValue {
+		return map[string]types.AttributeValue{"version": &attributeS{Value: value}}
+	}
+	since := map[string]struct {
+		do     func(t *testing.T, e *storetest.Engine)
+		want   bool
+		absent bool // the damage is that there is no version
+	}{
+		"nothing": {func(*testing.T, *storetest.Engine) {}, true, false},
+		"other damage": {func(t *testing.T, e *storetest.Engine) {
+			damage(t, e, map[string]types.AttributeValue{"version": &attributeN{Value: "-1"}})
+		}, false, false},
+		"other damage, beside the same": {func(t *testing.T, e *storetest.Engine) {
+			damage(t, e, map[string]types.AttributeValue{"version": &attributeS{Value: "one"}, "issued_at": nil})
+		}, false, false},
+		"mended": {func(t *testing.T, e *storetest.Engine) {
+			damage(t, e, nil)
+		}, false, false},
+		"mended, with a lease": {func(t *testing.T, e *storetest.Engine) {
+			if taken, err := lease(e, damage(t, e, nil), "b", 20); err != nil || !taken {
+				t.Fatal(taken, err)
+			}
+		}, false, false},
+		"replaced, and leased": {func(t *testing.T, e *storetest.Engine) {
+			if taken, err := lease(e, damage(t, e, version("one")), "b", 20); err != nil || !taken {
+				t.Fatal(taken, err)
+			}
+		}, false, false},
+		"the absent version is there": {func(t *testing.T, e *storetest.Engine) {
+			damage(t, e, nil)
+		}, false, true},
+		"nothing, and there is no version": {func(*testing.T, *storetest.Engine) {}, true, true},
+		"deleted": {func(t *testing.T, e *storetest.Engine) {
+			e.Delete(t, e.StateTable, "TOKEN#sandbox#f", "TOKEN")
+		}, false, false},
+		"the lease's answer is lost": {func(_ *testing.T, e *storetest.Engine) {
+			e.Wire.Fail(storetest.AnswerLost)
+		}, true, false},
+	}
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		for name, c := range since {
+			t.Run(name, func(t *testing.T) {
+				seen := damage(t, e, version("one"))
+				if c.absent {
+					seen = damage(t, e, map[string]types.AttributeValue{"version": nil})
+				}
+				c.do(t, e)
+				before := attributesOf(t, e.Item(t, e.StateTable, "TOKEN#sandbox#f", "TOKEN"))
+				taken, err := lease(e, seen, "a", 20)
+				must(t, err)
+				want := attributes{"pk": "S TOKEN#sandbox#f", "sk": "S TOKEN", "lease_owner": "S a", "lease_until": at(20), "expires_at": at(20 + 7*day)}
+				if !c.want {
+					want = before
+				}
+				if got := attributesOf(t, e.Item(t, e.StateTable, "TOKEN#sandbox#f", "TOKEN")); taken != c.want || !maps.Equal(got, want) {
+					t.Errorf("taken: %t, want %t; the item is %v, want %v", taken, c.want, got, want)
+				}
+			})
+		}
+	})
+}
+
+// TestTokenItemOfAnOlderVersion has no time to live yet: it is read, and gets one.
+func TestTokenItemOfAnOlderVersion(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		record := damage(t, e, map[string]types.AttributeValue{"expires_at": nil})
+		if record.Damage != nil || record.Token.Version != 2 || record.Token.Access.Reveal() != "hunter2" {
+			t.Fatalf("record %+v", record)
+		}
+		if taken, err := lease(e, record, "a", 20); err != nil || !taken {
+			t.Fatal(taken, err)
+		}
+		if got := attributesOf(t, e.Item(t, e.StateTable, "TOKEN#sandbox#f", "TOKEN"))["expires_at"]; got != at(20+7*day) {
+			t.Errorf("expires_at is %q, want a week after the lease", got)
+		}
 	})
 }

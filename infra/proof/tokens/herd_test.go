@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
@@ -48,12 +49,30 @@ type herd struct {
 // busy lets no lease run out.
 func (h *herd) now() time.Time { return h.started.Add(time.Duration(h.ahead.Load())) }
 
+// timed is a store whose clock is the herd's.
+type timed struct {
+	g2a.TokenStore
+	now func() time.Time
+}
+
+func (s timed) LoadToken(ctx context.Context, fingerprint string) (g2a.TokenRecord, error) {
+	record, err := s.TokenStore.LoadToken(ctx, fingerprint)
+	record.ReadAt = s.now()
+	return record, err
+}
+
 // newHerd makes the instances, each with a store client of its own. skew is how wrong
 // the clock of instance i is; nil: not at all.
 func newHerd(t *testing.T, e *storetest.Engine, size int, skew func(i int) time.Duration, variables ...string) *herd {
 	t.Helper()
+	return newHerdOf(t, e, time.Hour, size, skew, variables...)
+}
+
+// newHerdOf is newHerd for tokens of another life.
+func newHerdOf(t *testing.T, e *storetest.Engine, life time.Duration, size int, skew func(i int) time.Duration, variables ...string) *herd {
+	t.Helper()
 	h := &herd{t: t, started: time.Now()}
-	h.server = g2atest.NewServer(t, func(o *g2atest.Options) { o.Clock = h.now })
+	h.server = g2atest.NewServer(t, func(o *g2atest.Options) { o.Clock, o.TokenLife = h.now, life })
 	config := h.server.Config(variables...)
 	for i := range size {
 		clock := h.now
@@ -61,8 +80,9 @@ func newHerd(t *testing.T, e *storetest.Engine, size int, skew func(i int) time.
 			clock = func() time.Time { return h.now().Add(skew(i)) }
 		}
 		source := &g2a.SharedTokens{
-			Store: store.Tokens{DB: newStoreClient(t, e.Endpoint), Table: e.StateTable, Env: g2a.Sandbox}, Credentials: h.server.Credentials,
-			Owner: fmt.Sprint("instance-", i), Clock: clock, Log: slog.New(slog.DiscardHandler), StoreFailed: func() { h.storeDown.Add(1) },
+			Store:       timed{store.Tokens{DB: newStoreClient(t, e.Endpoint), Table: e.StateTable, Env: g2a.Sandbox}, h.now},
+			Credentials: h.server.Credentials,
+			Owner:       fmt.Sprint("instance-", i), Clock: clock, Log: slog.New(slog.DiscardHandler), StoreFailed: func() { h.storeDown.Add(1) },
 		}
 		client := g2a.New(config, g2a.Options{
 			Credentials: h.server.Credentials, Transport: h.server.Client().Transport, Clock: clock, Tokens: g2a.RememberTokens(source, clock),
@@ -194,6 +214,34 @@ var herds = []struct {
 		}
 		return h
 	}},
+	{"five-minute tokens, clocks off by 60 s", func(t *testing.T, e *storetest.Engine) *herd {
+		h := newHerdOf(t, e, 5*time.Minute, smallHerd, func(i int) time.Duration { return time.Duration(i%3-1) * time.Minute })
+		for _, round := range []struct {
+			at     time.Duration // since the start
+			tokens int
+		}{{0, 1}, {230 * time.Second, 1}, {260 * time.Second, 2}, {8 * time.Minute, 2}, {14 * time.Minute, 3}, {time.Hour, 4}} {
+			h.ahead.Store(int64(round.at))
+			h.served(round.tokens)
+		}
+		if refused := h.server.Simulator.Stats().Routes["GET /v1/offers"].Statuses[http.StatusUnauthorized]; refused != 0 {
+			t.Errorf("%d calls were made with a token that had expired", refused)
+		}
+		return h
+	}},
+	{"the item is damaged", func(t *testing.T, e *storetest.Engine) *herd {
+		h := newHerd(t, e, herdSize, nil)
+		item := map[string]types.AttributeValue{"version": &types.AttributeValueMemberS{Value: "seven"}}
+		for name, value := range map[string]string{"pk": "TOKEN#sandbox#" + h.server.Credentials.Fingerprint(), "sk": "TOKEN", "access_token": "damaged"} {
+			item[name] = &types.AttributeValueMemberS{Value: value}
+		}
+		e.Put(t, e.StateTable, item)
+		h.faults(slow)
+		h.served(1)
+		if record, err := h.sources[1].Store.LoadToken(t.Context(), h.server.Credentials.Fingerprint()); err != nil || record.Damage != nil || record.Token.Version != 1 {
+			t.Errorf("version %d, damage %v, error %v, want a good item", record.Token.Version, record.Damage, err)
+		}
+		return h
+	}},
 	{"the token is revoked", func(t *testing.T, e *storetest.Engine) *herd {
 		h := newHerd(t, e, smallHerd, nil)
 		h.served(1)
@@ -306,7 +354,7 @@ func TestStoreCut(t *testing.T) {
 		h := newHerd(t, e, size, nil)
 		good := h.sources[0].Store
 		for _, source := range h.sources { // all of them through one line, which is cut
-			source.Store = store.Tokens{DB: e.DB, Table: e.StateTable, Env: g2a.Sandbox}
+			source.Store = timed{store.Tokens{DB: e.DB, Table: e.StateTable, Env: g2a.Sandbox}, h.now}
 		}
 		h.served(1)
 		e.Wire.Cut()
