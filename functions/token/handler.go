@@ -13,6 +13,11 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
+// keepFor is how long the token that a run leaves behind must stay fresh: until the run
+// after the next, since one may fail. EventBridge starts each run somewhere in its minute,
+// so those two are up to three minutes apart, and Lambda needs some seconds.
+const keepFor = 3*time.Minute + 3*time.Second
+
 // output tells which token there is now, and never the token.
 type output struct {
 	Version        int64 `json:"version"`

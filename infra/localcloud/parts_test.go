@@ -65,7 +65,7 @@ func TestFire(t *testing.T) {
 	options := testOptions(newRoot(t))
 	options.Schedules, options.Log = true, log.New(lines, "", 0)
 	c := mustStart(t, options)
-	lines.Await(t, "schedule    TokenRefreshFunction every 10m0s")
+	lines.Await(t, "schedule    TokenRefreshFunction every 1m0s")
 	lines.Await(t, "schedule    HealthFunction every 1m0s")
 	f := c.Stack().Functions[len(c.Stack().Functions)-1]
 	c.fire(f, f.Schedules[0], time.Now())

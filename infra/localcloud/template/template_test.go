@@ -33,7 +33,7 @@ func TestOwnTemplate(t *testing.T) {
 	for id, want := range map[string]Function{
 		"WebhookFunction":      {CodeURI: "functions/webhook", Routes: []Route{{Method: "POST", Path: "/webhooks/g2a"}, {Method: "GET", Path: "/health/live"}}},
 		"OrderFunction":        {CodeURI: "functions/order"},
-		"TokenRefreshFunction": {CodeURI: "functions/token", Schedules: []Schedule{{"Refresh", 10 * time.Minute}}},
+		"TokenRefreshFunction": {CodeURI: "functions/token", Schedules: []Schedule{{"Refresh", time.Minute}}},
 		"HealthFunction":       {CodeURI: "functions/health", Routes: []Route{{Method: "GET", Path: "/health"}}, Schedules: []Schedule{{"Probe", time.Minute}}},
 	} {
 		got := functions[id]
