@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	mathrand "math/rand/v2"
 	"time"
@@ -24,9 +25,13 @@ const (
 // hold one of the items, for as long as tries and time are left. That is over in
 // milliseconds, unless many write the same item at once: hence the growing waits with
 // full jitter. What is left in the end is the conflict itself.
+//
+// All tries have one token: one that was carried out and whose answer was lost must not be
+// in the way of the next.
 func transact(ctx context.Context, db *dynamodb.Client, writes ...types.TransactWriteItem) error {
+	in := &dynamodb.TransactWriteItemsInput{TransactItems: writes, ClientRequestToken: aws.String(rand.Text())}
 	for try := 1; ; try++ {
-		_, err := db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		_, err := db.TransactWriteItems(ctx, in)
 		if !conflicting(err) || try == conflictTries {
 			return err
 		}
