@@ -360,7 +360,7 @@ func TestDriftOfG2A(t *testing.T) {
 		"payment is not made":     {replace(`"status":true`, `"status":false`), "(payOrder): at '/status'"},
 		"key is a number":         {replace(`"key":"FAKE-`, `"key":1,"was":"FAKE-`), "(orderKey): at '/key'"},
 		"token type":              {replace(`"Bearer"`, `"MAC"`), "(issueToken): at '/token_type'"},
-		"token life as a text":    {replace(`"expires_in":3600`, `"expires_in":"3600"`), "(issueToken): at '/expires_in'"},
+		"token life in words":     {replace(`"expires_in":3600`, `"expires_in":"an hour"`), "(issueToken): at '/expires_in'"},
 		"not JSON": {func(r *http.Response, body string) string {
 			if strings.Contains(r.Request.URL.Path, "details") {
 				return "<html>"

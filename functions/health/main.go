@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -38,7 +39,7 @@ func main() {
 					return g2a.Token{}, fmt.Errorf("reading the credentials: %w", err)
 				}
 				record, err := tokens.LoadToken(ctx, current.Fingerprint())
-				return record.Token, err
+				return record.Token, errors.Join(err, record.Damage)
 			},
 			askG2A: func(ctx context.Context) error { return askProducts(ctx, client) },
 			clock:  time.Now,

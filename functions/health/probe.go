@@ -9,13 +9,6 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
-// No instance sends a token with less life left than this, or than a tenth of a shorter
-// life: see package g2a.
-const (
-	leastTTL   = 130 * time.Second
-	leastShare = 10
-)
-
 // prober probes the dependencies. Its functions only read.
 type prober struct {
 	pingStore func(ctx context.Context) error
@@ -75,9 +68,8 @@ func (p prober) usableToken(ctx context.Context) (g2a.Token, error) {
 	case token.Access.IsZero():
 		return g2a.Token{}, errNoToken
 	}
-	ttl, life := token.TTL(p.clock()), token.ExpiresAt.Sub(token.IssuedAt)
-	if ttl <= min(leastTTL, life/leastShare) {
-		return g2a.Token{}, fmt.Errorf("the stored token has %s left and is not used any more", ttl.Truncate(time.Second))
+	if now := p.clock(); !token.Usable(now) {
+		return g2a.Token{}, fmt.Errorf("the stored token has %s left and is not used any more", token.TTL(now).Truncate(time.Second))
 	}
 	return token, nil
 }

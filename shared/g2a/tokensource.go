@@ -47,14 +47,15 @@ func (t Token) TTL(now time.Time) time.Duration { return max(0, t.ExpiresAt.Sub(
 
 func (t Token) life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
 
-// usable reports whether the token can be sent.
-func (t Token) usable(now time.Time) bool {
+// Usable reports whether the token can still be sent: it has more life left than a share
+// of it, or than the margin for calls and clocks.
+func (t Token) Usable(now time.Time) bool {
 	return !t.Access.IsZero() && t.TTL(now) > min(expiryMargin, t.life()/expiryShare)
 }
 
 // fresh reports whether the token need not be replaced yet.
 func (t Token) fresh(now time.Time) bool {
-	return t.usable(now) && t.TTL(now) >= t.life()/refreshShare
+	return t.Usable(now) && t.TTL(now) >= t.life()/refreshShare
 }
 
 // shifted returns the token with its times by a clock that is ahead by so much.
@@ -217,7 +218,7 @@ func (s *SharedTokens) tokenFor(ctx context.Context, credentials Credentials) (T
 			kept.Token.Access = Secret{}
 		}
 		mine := kept.Token.shifted(-ahead)
-		usable, rejected := kept.Token.usable(now), kept.Rejection.stands(now)
+		usable, rejected := kept.Token.Usable(now), kept.Rejection.stands(now)
 		switch {
 		case s.fresh(kept.Token, now), usable && rejected:
 			return mine, nil
@@ -280,7 +281,7 @@ func (s *SharedTokens) replace(ctx context.Context, credentials Credentials, kep
 		if err := s.Store.ReleaseToken(releaseCtx, fingerprint, s.Owner, rejection); err != nil {
 			s.storeFailed(ctx, "could not release the token lease; it expires", err)
 		}
-		if kept.Token.usable(now) {
+		if kept.Token.Usable(now) {
 			s.Log.WarnContext(ctx, "could not fetch a token; keeping the current one", "error", err.Error())
 			return kept.Token.shifted(-ahead), nil
 		}
@@ -367,7 +368,7 @@ func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
 	if serves {
 		return token, nil
 	}
-	mine, err := r.takeTurn(ctx, token.usable(r.clock()))
+	mine, err := r.takeTurn(ctx, token.Usable(r.clock()))
 	switch {
 	case err != nil:
 		return Token{}, fmt.Errorf("waiting for a token: %w: %w", ErrUnavailable, err)
@@ -381,7 +382,7 @@ func (r *RememberedTokens) Token(ctx context.Context) (Token, error) {
 	}
 	next, err := r.ask(ctx)
 	switch {
-	case err != nil && !token.usable(r.clock()):
+	case err != nil && !token.Usable(r.clock()):
 		return Token{}, err
 	case err != nil:
 		next = token
@@ -441,7 +442,7 @@ func (r *RememberedTokens) remembered() (token Token, serves bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock()
-	return r.last, r.last.fresh(now) || r.last.usable(now) && now.Before(r.notAgain)
+	return r.last, r.last.fresh(now) || r.last.Usable(now) && now.Before(r.notAgain)
 }
 
 func (r *RememberedTokens) remember(token Token) {
