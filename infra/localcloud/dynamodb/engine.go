@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,11 +36,31 @@ func withChecksums(engine http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		engine.ServeHTTP(answer, r)
+		body := answer.Body.Bytes()
+		if _, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "."); answer.Code == http.StatusOK && (operation == "Scan" || operation == "Query") {
+			body = withItems(body)
+		}
 		maps.Copy(w.Header(), answer.Header())
-		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(answer.Body.Bytes())), 10))
+		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+		w.Header().Del("Content-Length")
 		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes()) // the client has gone: nobody to tell
+		_, _ = w.Write(body) // the client has gone: nothing we can do about it
 	})
+}
+
+// withItems adds the empty list that DynamoDB sends where nothing was found; minidyn
+// leaves it out, and boto3 fails on that.
+func withItems(body []byte) []byte {
+	var answer map[string]json.RawMessage
+	if json.Unmarshal(body, &answer) != nil || answer["Items"] != nil {
+		return body
+	}
+	answer["Items"] = json.RawMessage("[]")
+	whole, err := json.Marshal(answer)
+	if err != nil {
+		return body
+	}
+	return whole
 }
 
 // NewClient makes a client of the engine at a URL, with the functions' own credentials.
