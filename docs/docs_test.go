@@ -69,12 +69,7 @@ func TestReadmeListsEveryFolder(t *testing.T) {
 // TestEveryPackageSaysWhatItIsFor, in doc.go, and what it may import.
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	for _, folder := range folders(t) {
-		sources, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sources = slices.DeleteFunc(sources, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
-		if len(sources) == 0 {
+		if len(sources(t, folder)) == 0 {
 			continue
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, folder, "doc.go"), nil, parser.ParseComments)
@@ -101,33 +96,48 @@ var arrows = map[string][]string{
 	"infra/proof/stack": {"infra/cmd", "infra/engine"},
 }
 
+// within reports whether a folder is another one, or below it.
+func within(folder, of string) bool { return folder == of || strings.HasPrefix(folder, of+"/") }
+
+// imports returns what the sources of a folder import of the project, tests aside.
+func imports(t *testing.T, folder string) (paths []string) {
+	t.Helper()
+	for _, name := range sources(t, folder) {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range file.Imports {
+			if path, own := strings.CutPrefix(strings.Trim(imported.Path.Value, `"`), module); own {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
+}
+
+// sources are the Go files of a folder, tests aside.
+func sources(t *testing.T, folder string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
+}
+
 func TestArrowsGoOneWay(t *testing.T) {
 	checked := 0
-	for from, never := range arrows {
-		for _, folder := range folders(t) {
-			if folder != from && !strings.HasPrefix(folder, from+"/") {
+	for _, folder := range folders(t) {
+		imported := imports(t, folder)
+		checked += len(imported)
+		for from, never := range arrows {
+			if !within(folder, from) {
 				continue
 			}
-			sources, _ := filepath.Glob(filepath.Join(root, folder, "*.go")) // the pattern is a good one
-			for _, name := range sources {
-				if strings.HasSuffix(name, "_test.go") {
-					continue
-				}
-				file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, imported := range file.Imports {
-					path, own := strings.CutPrefix(strings.Trim(imported.Path.Value, `"`), module)
-					if !own {
-						continue
-					}
-					checked++
-					for _, folder := range never {
-						if path == folder || strings.HasPrefix(path, folder+"/") {
-							t.Errorf("%s imports %s", name, path)
-						}
-					}
+			for _, path := range imported {
+				if slices.ContainsFunc(never, func(folder string) bool { return within(path, folder) }) {
+					t.Errorf("%s imports %s", folder, path)
 				}
 			}
 		}

@@ -60,17 +60,23 @@ func (c *Cloud) fire(f template.Function, s template.Schedule, now time.Time) {
 // scheduledEvent is what EventBridge sends. SAM names the rule after the function
 // and the event.
 func scheduledEvent(f template.Function, s template.Schedule, now time.Time) []byte {
+	rule := fmt.Sprintf("arn:aws:events:%s:%s:rule/%s%s", template.Region, template.AccountID, f.LogicalID, s.Name)
+	event, _ := busEvent("aws.events", "Scheduled Event", now, []byte("{}"), rule) // strings only: cannot fail
+	return event
+}
+
+// busEvent is an event on a bus of EventBridge.
+func busEvent(source, detailType string, at time.Time, detail []byte, resources ...string) ([]byte, error) {
 	id, _ := smithyrand.NewUUID(rand.Reader).GetUUID() // fails when rand.Reader does: never
-	event, _ := json.Marshal(map[string]any{           // texts only: cannot fail
+	return json.Marshal(map[string]any{
 		"version":     "0",
 		"id":          id,
-		"detail-type": "Scheduled Event",
-		"source":      "aws.events",
+		"detail-type": detailType,
+		"source":      source,
 		"account":     template.AccountID,
-		"time":        now.UTC().Format(time.RFC3339),
+		"time":        at.UTC().Format(time.RFC3339),
 		"region":      template.Region,
-		"resources":   []string{fmt.Sprintf("arn:aws:events:%s:%s:rule/%s%s", template.Region, template.AccountID, f.LogicalID, s.Name)},
-		"detail":      map[string]any{},
+		"resources":   append([]string{}, resources...), // a list, also where it is empty
+		"detail":      json.RawMessage(detail),
 	})
-	return event
 }

@@ -2,13 +2,11 @@ package localcloud
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
-
-	smithyrand "github.com/aws/smithy-go/rand"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/dynamodb"
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/lambda"
@@ -28,24 +26,28 @@ func (c *Cloud) startStreams(ctx context.Context) error {
 		done.Wait()
 	})
 	for _, pipe := range c.stack.Pipes {
-		for _, table := range c.stack.Tables {
-			if table.Name != pipe.Table {
-				continue
-			}
-			stream, err := dynamodb.OpenStream(ctx, c.addresses.DynamoDB, table, c.options.DynamoDBEndpoint != "", pipe.FromStart,
-				func(event []byte) error { return c.carry(pipe, event) })
-			if err != nil {
-				return fmt.Errorf("the stream of %s: %w", pipe.Table, err)
-			}
-			if stream == nil {
-				c.options.Log.Printf("not here    the stream of %s: the DynamoDB in memory has none, DYNAMODB_ENDPOINT names one that has", pipe.Table)
-				continue
-			}
-			done.Go(func() { c.follow(following, pipe, stream) })
-			c.options.Log.Printf("stream      %s -> %s -> %s", pipe.Table, pipe.Name, pipe.Bus)
+		stream, err := c.openStream(ctx, pipe)
+		if err != nil {
+			return fmt.Errorf("the stream of %s: %w", pipe.Table, err)
 		}
+		if stream == nil {
+			c.options.Log.Printf("not here    the stream of %s: the DynamoDB in memory has none, DYNAMODB_ENDPOINT names one that has", pipe.Table)
+			continue
+		}
+		done.Go(func() { c.follow(following, pipe, stream) })
+		c.options.Log.Printf("stream      %s -> %s -> %s", pipe.Table, pipe.Name, pipe.Bus)
 	}
 	return nil
+}
+
+// openStream opens the stream of a pipe's table; nil where the engine has none.
+func (c *Cloud) openStream(ctx context.Context, pipe template.Pipe) (*dynamodb.Stream, error) {
+	at := slices.IndexFunc(c.stack.Tables, func(t template.Table) bool { return t.Name == pipe.Table })
+	if at < 0 {
+		return nil, errors.New("the template has no such table")
+	}
+	return dynamodb.OpenStream(ctx, c.addresses.DynamoDB, c.stack.Tables[at], c.options.DynamoDBEndpoint != "", pipe.FromStart,
+		func(event []byte) error { return c.carry(pipe, event) })
 }
 
 // follow reads a stream for a pipe until ctx ends. The log is told once of rounds that
@@ -86,18 +88,7 @@ func passes(pipe template.Pipe, event []byte) bool {
 // tell puts an event on a pipe's bus: each rule of the bus that takes it has its
 // function called.
 func (c *Cloud) tell(pipe template.Pipe, detail []byte) error {
-	id, _ := smithyrand.NewUUID(rand.Reader).GetUUID() // fails when rand.Reader does: never
-	event, err := json.Marshal(map[string]any{
-		"version":     "0",
-		"id":          id,
-		"detail-type": pipe.DetailType,
-		"source":      pipe.Source,
-		"account":     template.AccountID,
-		"time":        time.Now().UTC().Format(time.RFC3339),
-		"region":      template.Region,
-		"resources":   []string{},
-		"detail":      json.RawMessage(detail),
-	})
+	event, err := busEvent(pipe.Source, pipe.DetailType, time.Now(), detail)
 	if err != nil {
 		return fmt.Errorf("making an event of a record: %w", err)
 	}

@@ -122,11 +122,11 @@ func (p *Purchaser) Advance(ctx context.Context, in Input, owner string) (Result
 		err = r.forward(ctx)
 	}
 	r.release(ctx)
-	if result := r.result(p.Clock()); err == nil {
-		return result, nil
-	} else {
+	result := r.result(p.Clock())
+	if err != nil {
 		return Result{Delayed: result.Delayed}, err
 	}
+	return result, nil
 }
 
 // Retry is Advance for an order that exists, by its ref alone, and for one that needs

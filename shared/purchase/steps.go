@@ -11,9 +11,12 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
-// effect bounds a call of G2A, so that time is left to store what it brings.
-func effect(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, effectTime)
+// effect makes a call of G2A in a bounded time, so that enough is left to store what it
+// brings.
+func effect[T any](ctx context.Context, call func(ctx context.Context, id string) (T, error), id string) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, effectTime)
+	defer cancel()
+	return call(ctx, id)
 }
 
 // quote checks the product and its price, and stores the intent to create an order.
@@ -21,9 +24,7 @@ func (r *run) quote(ctx context.Context) error {
 	if r.Creations >= maxCreations {
 		return r.to(ctx, NeedsAttention, ReasonTooManyOrders)
 	}
-	calling, cancel := effect(ctx)
-	product, err := r.Market.Product(calling, r.ProductID)
-	cancel()
+	product, err := effect(ctx, r.Market.Product, r.ProductID)
 	switch {
 	case errors.Is(err, g2a.ErrNotFound):
 		return r.to(ctx, Failed, ReasonProductNotFound)
@@ -64,9 +65,9 @@ func (r *run) create(ctx context.Context) error {
 		}
 		return r.quote(ctx)
 	}
-	calling, cancel := effect(ctx)
-	order, err := r.Market.CreateOrder(calling, r.ProductID, r.MaxPrice)
-	cancel()
+	order, err := effect(ctx, func(ctx context.Context, id string) (g2a.Order, error) {
+		return r.Market.CreateOrder(ctx, id, r.MaxPrice)
+	}, r.ProductID)
 	if err != nil {
 		return r.notCreated(ctx, err)
 	}
@@ -148,10 +149,15 @@ func (r *run) intendToPay(ctx context.Context) error {
 	if r.Price.IsZero() {
 		return r.learnPrice(ctx)
 	}
+	return r.intend(ctx, "")
+}
+
+// intend stores the intent of a payment.
+func (r *run) intend(ctx context.Context, reason string) error {
 	next := r.Order
 	next.Payments++
 	next.TriedAt = r.Clock()
-	return r.save(ctx, next, Paying, "", r.Orders.Save)
+	return r.save(ctx, next, Paying, reason, r.Orders.Save)
 }
 
 // learnPrice asks for the price of an order that G2A's answer did not state. Without it
@@ -187,16 +193,11 @@ func (r *run) pay(ctx context.Context) error {
 		case r.Price.IsZero():
 			return r.wait(ctx, Paying, ReasonPriceUnknown)
 		}
-		next := r.Order
-		next.Payments++
-		next.TriedAt = r.Clock()
-		if err := r.save(ctx, next, Paying, r.Reason, r.Orders.Save); err != nil {
+		if err := r.intend(ctx, r.Reason); err != nil {
 			return err
 		}
 	}
-	calling, cancel := effect(ctx)
-	transaction, err := r.Market.PayOrder(calling, r.G2AOrderID)
-	cancel()
+	transaction, err := effect(ctx, r.Market.PayOrder, r.G2AOrderID)
 	if err != nil {
 		return r.notPaid(ctx, err)
 	}
@@ -321,9 +322,7 @@ func (r *run) look(ctx context.Context) (g2a.OrderStatus, error) {
 // belongs to another call, leaves the status empty; so does an order that G2A does not
 // know yet.
 func (r *run) details(ctx context.Context) (g2a.Order, error) {
-	calling, cancel := effect(ctx)
-	details, err := r.Market.OrderDetails(calling, r.G2AOrderID)
-	cancel()
+	details, err := effect(ctx, r.Market.OrderDetails, r.G2AOrderID)
 	switch {
 	case err == nil:
 		return details, nil
@@ -354,9 +353,7 @@ func (r *run) fetchKey(ctx context.Context) error {
 	if !r.Key.Value.IsZero() { // fetched by an earlier run that could only just note it
 		return r.to(ctx, Fulfilled, "")
 	}
-	calling, cancel := effect(ctx)
-	key, err := r.Market.OrderKey(calling, r.G2AOrderID)
-	cancel()
+	key, err := effect(ctx, r.Market.OrderKey, r.G2AOrderID)
 	switch {
 	case err == nil:
 		return r.keep(ctx, key)
