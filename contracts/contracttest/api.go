@@ -20,49 +20,71 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/contracts"
 )
 
-// API is the contract of an HTTP API. It is safe for concurrent use.
+// API is a contract over HTTP: one document, or several whose paths differ. It is safe
+// for concurrent use.
 type API struct {
-	document *openapi3.T
-	router   routers.Router
-	bodies   map[*openapi3.MediaType]*jsonschema.Schema // of requests and answers
+	documents []*document
+	bodies    map[*openapi3.MediaType]*jsonschema.Schema // of requests and answers
+}
+
+// document is one OpenAPI document.
+type document struct {
+	*openapi3.T
+	router routers.Router
+}
+
+// g2aDocuments are those of G2A's APIs.
+var g2aDocuments = []string{
+	"g2a-export-v1.openapi.yaml", "g2a-export-v2.openapi.yaml", "g2a-import.openapi.yaml", "g2a-token.openapi.yaml",
 }
 
 var (
-	g2a     = sync.OnceValue(func() *API { return mustLoad("g2a.openapi.yaml") })
+	g2a     = sync.OnceValue(func() *API { return mustLoad(g2aDocuments...) })
 	service = sync.OnceValue(func() *API { return mustLoad("service.openapi.yaml") })
 )
 
-// G2A is the contract of both of G2A's APIs, under the base paths of sandbox and live.
+// G2A is the contract of all of G2A's APIs, under the base paths of sandbox and live.
 func G2A() *API { return g2a() }
 
 // Service is the contract of what this project serves.
 func Service() *API { return service() }
 
-// Operations gives the operationIds, sorted.
+// Operations returns the operationIds, sorted.
 func (a *API) Operations() []string {
 	var ids []string
-	for _, item := range a.document.Paths.Map() {
-		for _, operation := range item.Operations() {
-			ids = append(ids, operation.OperationID)
+	for _, d := range a.documents {
+		for _, item := range d.Paths.Map() {
+			for _, operation := range item.Operations() {
+				ids = append(ids, operation.OperationID)
+			}
 		}
 	}
 	slices.Sort(ids)
 	return ids
 }
 
-// Operation gives the operationId of a request, or "" where it is not in the
-// contract.
+// Operation returns the operationId of a request, or "" if it is not in the contract.
 func (a *API) Operation(r *http.Request) string {
-	route, _, err := a.router.FindRoute(r)
+	route, _, err := a.findRoute(r)
 	if err != nil {
 		return ""
 	}
 	return route.Operation.OperationID
 }
 
+// findRoute returns the route of a request, from the first document that has it.
+func (a *API) findRoute(r *http.Request) (route *routers.Route, parameters map[string]string, err error) {
+	for _, d := range a.documents {
+		if route, parameters, err = d.router.FindRoute(r); err == nil {
+			return route, parameters, nil
+		}
+	}
+	return nil, nil, err
+}
+
 // CheckRequest checks a request that has this body; r.Body is not read.
 func (a *API) CheckRequest(r *http.Request, body []byte) error {
-	route, parameters, err := a.router.FindRoute(r)
+	route, parameters, err := a.findRoute(r)
 	if err != nil {
 		return fmt.Errorf("request %s %s: it is not in the contract: %w", r.Method, r.URL.Path, err)
 	}
@@ -120,7 +142,7 @@ func checkSecurity(_ context.Context, in *openapi3filter.AuthenticationInput) er
 // CheckAnswer checks the answer to a request. What is not in the contract must be
 // answered with 404 or 405.
 func (a *API) CheckAnswer(r *http.Request, status int, header http.Header, body []byte) error {
-	route, _, err := a.router.FindRoute(r)
+	route, _, err := a.findRoute(r)
 	if err != nil {
 		if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
 			return nil
@@ -191,36 +213,40 @@ func readForm(body []byte) (map[string]any, error) {
 	return form, nil
 }
 
-// mustLoad reads an embedded document. That it is sound is a test of this package.
-func mustLoad(name string) *API {
-	api, err := load(name)
-	if err != nil {
-		panic(fmt.Sprintf("contracttest: %s: %v", name, err))
+// mustLoad reads embedded documents. That they are sound is a test of this package.
+func mustLoad(names ...string) *API {
+	api := &API{bodies: map[*openapi3.MediaType]*jsonschema.Schema{}}
+	for _, name := range names {
+		if err := api.load(name); err != nil {
+			panic(fmt.Sprintf("contracttest: %s: %v", name, err))
+		}
 	}
 	return api
 }
 
-func load(name string) (*API, error) {
+// load adds a document.
+func (a *API) load(name string) error {
 	reader := openapi3.NewLoader()
 	reader.ReadFromURIFunc = func(_ *openapi3.Loader, location *url.URL) ([]byte, error) {
 		return contracts.Files.ReadFile(location.Path)
 	}
-	document, err := reader.LoadFromURI(&url.URL{Path: name})
+	read, err := reader.LoadFromURI(&url.URL{Path: name})
 	if err != nil {
-		return nil, fmt.Errorf("reading it: %w", err)
+		return fmt.Errorf("reading it: %w", err)
 	}
-	if err := document.Validate(context.Background()); err != nil {
-		return nil, fmt.Errorf("it is not OpenAPI: %w", err)
+	if err := read.Validate(context.Background()); err != nil {
+		return fmt.Errorf("it is not OpenAPI: %w", err)
 	}
-	api := &API{document: document, bodies: map[*openapi3.MediaType]*jsonschema.Schema{}}
-	if err := api.compile(name); err != nil {
-		return nil, err
+	if err := a.compile(name, read); err != nil {
+		return err
 	}
-	dropHosts(document)
-	if api.router, err = gorillamux.NewRouter(document); err != nil {
-		return nil, fmt.Errorf("finding its routes: %w", err)
+	dropHosts(read)
+	router, err := gorillamux.NewRouter(read)
+	if err != nil {
+		return fmt.Errorf("finding its routes: %w", err)
 	}
-	return api, nil
+	a.documents = append(a.documents, &document{T: read, router: router})
+	return nil
 }
 
 // dropHosts leaves of each server its base path: in a test the host is another one.
@@ -239,7 +265,7 @@ func dropHosts(document *openapi3.T) {
 }
 
 // compile compiles the schema of every body, each by its place in the file.
-func (a *API) compile(name string) error {
+func (a *API) compile(name string, read *openapi3.T) error {
 	compiler := newCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	contents := func(place string, content openapi3.Content) error {
@@ -255,12 +281,12 @@ func (a *API) compile(name string) error {
 		}
 		return nil
 	}
-	for id, response := range a.document.Components.Responses {
+	for id, response := range read.Components.Responses {
 		if err := contents(pointer("components", "responses", id), response.Value.Content); err != nil {
 			return err
 		}
 	}
-	for path, item := range a.document.Paths.Map() {
+	for path, item := range read.Paths.Map() {
 		for method, operation := range item.Operations() {
 			place := pointer("paths", path, strings.ToLower(method))
 			if operation.RequestBody != nil {

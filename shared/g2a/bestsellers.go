@@ -28,13 +28,13 @@ type BestsellerQuery struct {
 // Bestsellers returns one page of the products that sell best. If G2A states no paging, the
 // list is one page.
 func (c *Client) Bestsellers(ctx context.Context, query BestsellerQuery) (Page[Bestseller], error) {
-	r := request{api: importAPI, method: "GET", route: "/bestsellers", url: c.cfg.ImportURL + "/bestsellers" + query.encode()}
+	r := request{api: importAPI, method: "GET", route: "/bestsellers", url: c.cfg.ImportURL + "/v1/bestsellers" + query.encode()}
 	if fault := checkPaging(query.Page, query.PerPage); fault != nil {
 		return Page[Bestseller]{}, invalid(ctx, r, fault)
 	}
 	var wire wirePage
 	var page Page[Bestseller]
-	err := c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+	err := c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		if wire.Meta == nil {
 			all := max(1, len(wire.Data))
 			wire.Meta = &wireMeta{CurrentPage: new(max(1, query.Page)), LastPage: new(max(1, query.Page)), PerPage: &all, Total: new(len(wire.Data))}

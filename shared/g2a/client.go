@@ -54,13 +54,10 @@ type Call struct {
 // Options are what a Client needs besides its Config. Only Credentials are required.
 type Options struct {
 	Credentials CredentialSource
-	// Tokens returns the access tokens of the Import API; nil is FetchToken, with the
-	// token remembered in memory. A DroppingSource also hears which tokens G2A rejects.
+	// Tokens returns the access tokens; nil is FetchToken, with the token remembered in
+	// memory. A DroppingSource also hears which tokens G2A rejects.
 	Tokens TokenSource
-	// MinRating is the lowest rating of a seller whose offer CreateOrder may take; 0 is
-	// any.
-	MinRating int
-	// RateLimit is the most requests a second that each of the two APIs is sent, evenly
+	// RateLimit is the most requests a second that each of G2A's APIs is sent, evenly
 	// spread; 0 is no limit. A call waits for its turn as long as an attempt can still
 	// follow before its deadline, and is ErrThrottled otherwise.
 	RateLimit int
@@ -90,16 +87,19 @@ type Client struct {
 	options  Options
 	reads    sender
 	onces    sender // calls that must reach G2A once
-	breakers map[api]circuitbreaker.CircuitBreaker[*answer]
-	limiters map[api]ratelimiter.RateLimiter[*answer] // nil is no limit
+	breakers [apis]circuitbreaker.CircuitBreaker[*answer]
+	limiters [apis]ratelimiter.RateLimiter[*answer] // nil is no limit
 }
 
-// api is one of G2A's two APIs, which fail separately.
+// api is one of G2A's APIs, which fail separately.
 type api int
 
 const (
-	exportAPI api = iota
-	importAPI
+	exportAPI   api = iota // the Export API v1
+	exportV2API            // the Export API v2
+	importAPI              // the Import API
+	tokenAPI               // the token endpoint, which the last two need
+	apis                   // how many there are
 )
 
 // New creates a client.
@@ -114,14 +114,16 @@ func New(cfg Config, options Options) *Client {
 		options.Transport = ownTransport()
 	}
 	client := &Client{
-		cfg:      cfg,
-		options:  options,
-		reads:    newSender(options.Transport, false, cfg.Timeout),
-		onces:    newOnceSender(options.Transport, cfg.Timeout),
-		breakers: map[api]circuitbreaker.CircuitBreaker[*answer]{exportAPI: newBreaker(), importAPI: newBreaker()},
+		cfg:     cfg,
+		options: options,
+		reads:   newSender(options.Transport, false, cfg.Timeout),
+		onces:   newOnceSender(options.Transport, cfg.Timeout),
 	}
-	if options.RateLimit > 0 {
-		client.limiters = map[api]ratelimiter.RateLimiter[*answer]{exportAPI: newLimiter(options.RateLimit), importAPI: newLimiter(options.RateLimit)}
+	for of := range apis {
+		client.breakers[of] = newBreaker()
+		if options.RateLimit > 0 {
+			client.limiters[of] = newLimiter(options.RateLimit)
+		}
 	}
 	if options.Tokens == nil {
 		client.options.Tokens = RememberTokens(tokenFunc(client.FetchToken), options.Clock)
@@ -241,8 +243,8 @@ var errNoTurn = errors.New("the client's own rate limit leaves no time before th
 // takeTurn waits until the rate limit lets the next request go, unless no attempt could
 // follow the wait.
 func (c *Client) takeTurn(ctx context.Context, r request, id string) error {
-	limiter, limited := c.limiters[r.api]
-	if !limited {
+	limiter := c.limiters[r.api]
+	if limiter == nil {
 		return nil
 	}
 	err := limiter.AcquirePermitWithMaxWait(ctx, max(0, timeLeft(ctx)-c.leastTime(r)))

@@ -33,7 +33,7 @@ var testCredentials = g2a.Credentials{Hash: g2a.NewSecret(testHash), Key: g2a.Ne
 
 func testConfig() g2a.Config {
 	return g2a.Config{
-		Env: g2a.Sandbox, ExportURL: "https://g2a.test/v1", ImportURL: "https://g2a.test/v1", OAuthURL: "https://g2a.test/oauth/token",
+		Env: g2a.Sandbox, ExportURL: "https://g2a.test/v1", ExportV2URL: "https://g2a.test/export/v1", ImportURL: "https://g2a.test", TokenURL: "https://g2a.test/v1/token",
 		AuthScheme: g2a.AuthHeader, TokenFlow: g2a.TokenByHash, Timeout: 8 * time.Second, RetryMax: 2,
 	}
 }
@@ -930,7 +930,7 @@ func server(t *testing.T, http2 bool, handler http.HandlerFunc) *g2a.Client {
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	cfg := testConfig()
-	cfg.ExportURL, cfg.ImportURL, cfg.OAuthURL = srv.URL+"/v1", srv.URL+"/v1", srv.URL+"/oauth/token"
+	cfg.ExportURL, cfg.ImportURL, cfg.TokenURL = srv.URL+"/v1", srv.URL, srv.URL+"/oauth/token"
 	return g2a.New(cfg, g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: srv.Client().Transport})
 }
 

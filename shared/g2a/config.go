@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,27 +21,48 @@ const (
 	Live Env = "live"
 )
 
-// TokenFlow is how an access token of the Import API is obtained.
+// ExportAPI is one of G2A's two purchasing APIs.
+type ExportAPI string
+
+const (
+	// ExportV1 is the legacy API: an order is created, then paid, and has one key that can
+	// be read once. It is authenticated by the API hash and key, and the default.
+	ExportV1 ExportAPI = "v1"
+	// ExportV2 is the API that G2A documents today: creating an order charges the account,
+	// an Idempotency-Key names the order, which has one key or several. It is authenticated
+	// by an access token.
+	ExportV2 ExportAPI = "v2"
+)
+
+// TokenFlow is how an access token is obtained.
 type TokenFlow string
 
 const (
-	// TokenByHash asks GET <import base>/token with the Export credentials.
+	// TokenByHash asks GET /token with the API hash and key, as the integration plan has
+	// it. Live was observed to answer 404.
 	TokenByHash TokenFlow = "hash"
-	// TokenByClientCredentials is the standard OAuth2 grant, at POST /oauth/token.
+	// TokenByClientCredentials is the standard OAuth2 grant, at POST /oauth/token: what
+	// every public client of G2A does.
 	TokenByClientCredentials TokenFlow = "client_credentials"
 )
 
 // Config says which G2A is called, and how. ParseConfig makes a valid one.
 type Config struct {
 	Env       Env
-	ExportURL string // base of the Export API, without a trailing slash
-	ImportURL string // base of the Import API, without a trailing slash
-	OAuthURL  string // the whole URL of the OAuth2 token endpoint
+	ExportAPI ExportAPI // the one that purchases use; a Client speaks both
+
+	ExportURL   string // base of the Export API v1, without a trailing slash
+	ExportV2URL string // base of the Export API v2, without a trailing slash
+	ImportURL   string // base of the Import API, without its version and a trailing slash
+	TokenURL    string // the whole URL of the token endpoint of TokenFlow
 
 	AuthScheme AuthScheme
 	TokenFlow  TokenFlow
-	Timeout    time.Duration // of one attempt
-	RetryMax   int           // attempts after the first
+	// MinRating is the lowest rating of a seller whose offer an order of the Export API v1
+	// may take, from 0.0 to 1.0; 0 is any.
+	MinRating float64
+	Timeout   time.Duration // of one attempt
+	RetryMax  int           // attempts after the first
 }
 
 const (
@@ -50,27 +72,41 @@ const (
 	defaultRetryMax  = 2
 	maxRetryMax      = 3
 
-	exportPath     = "/v1"
-	liveImportPath = "/integration-api/v1"
+	exportPath      = "/v1"
+	exportV2Path    = "/export/v1" // the product is called v2, the path says v1
+	liveLegacyPath  = "/integration-api/v1"
+	clientGrantPath = "/oauth/token"
 )
+
+// apiPaths are the paths that G2A_API_URL may have: those of its APIs.
+var apiPaths = []string{exportPath, exportV2Path, liveLegacyPath, "/v3", "/v4"}
 
 // ParseConfig reads the configuration from the G2A_* variables that lookup returns
 // (os.LookupEnv, say). Every mistake is reported with the name of its variable. An empty
 // variable is an absent one.
 //
 //	G2A_ENV            sandbox (default) or live
-//	G2A_API_URL        G2A's origin, bare or with the path of either API; default by G2A_ENV
+//	G2A_API_URL        G2A's origin, bare or with the path of one of its APIs; default by G2A_ENV
 //	G2A_ALLOWED_HOSTS  further hosts, comma-separated, with a port where it is not 443; sandbox only
-//	G2A_AUTH_SCHEME    header (default) or signed
-//	G2A_TOKEN_FLOW     hash (default) or client_credentials
+//	G2A_EXPORT_API     v1 (default) or v2: the API that purchases use
+//	G2A_AUTH_SCHEME    header (default) or signed, for the Export API v1
+//	G2A_TOKEN_FLOW     hash or client_credentials; by default hash in sandbox, client_credentials in live
+//	G2A_MIN_RATING     0.0 (default, any seller) to 1.0, for orders of the Export API v1
 //	G2A_TIMEOUT_MS     5000 to 10000, default 8000
 //	G2A_RETRY_MAX      0 to 3, default 2
 func ParseConfig(lookup func(name string) (string, bool)) (Config, error) {
 	p := parser{lookup: lookup}
+	env := Env(p.oneOf("G2A_ENV", string(Sandbox), string(Live)))
+	flows := []string{string(TokenByHash), string(TokenByClientCredentials)}
+	if env == Live {
+		slices.Reverse(flows)
+	}
 	cfg := Config{
-		Env:        Env(p.oneOf("G2A_ENV", string(Sandbox), string(Live))),
+		Env:        env,
+		ExportAPI:  ExportAPI(p.oneOf("G2A_EXPORT_API", string(ExportV1), string(ExportV2))),
 		AuthScheme: AuthScheme(p.oneOf("G2A_AUTH_SCHEME", string(AuthHeader), string(AuthSigned))),
-		TokenFlow:  TokenFlow(p.oneOf("G2A_TOKEN_FLOW", string(TokenByHash), string(TokenByClientCredentials))),
+		TokenFlow:  TokenFlow(p.oneOf("G2A_TOKEN_FLOW", flows...)),
+		MinRating:  p.rating("G2A_MIN_RATING"),
 		Timeout:    time.Duration(p.integer("G2A_TIMEOUT_MS", defaultTimeoutMS, minTimeoutMS, maxTimeoutMS)) * time.Millisecond,
 		RetryMax:   p.integer("G2A_RETRY_MAX", defaultRetryMax, 0, maxRetryMax),
 	}
@@ -122,6 +158,23 @@ func (p *parser) integer(name string, fallback, lowest, highest int) int {
 	return number
 }
 
+// ratingPattern is a rating of at most 2 places.
+var ratingPattern = regexp.MustCompile(`^(0(\.[0-9]{1,2})?|1(\.0{1,2})?)$`)
+
+// rating reads a share from 0.0 to 1.0; an empty one is 0.
+func (p *parser) rating(name string) float64 {
+	value := p.value(name)
+	if value == "" {
+		return 0
+	}
+	if !ratingPattern.MatchString(value) {
+		p.mistake(name, "%.40q is not a number from 0.0 to 1.0 of at most 2 places", value)
+		return 0
+	}
+	rating, _ := strconv.ParseFloat(value, 64) // its form was checked
+	return rating
+}
+
 // endpoints normalises G2A_API_URL to the base of each API. While the environment
 // is not known, what depends on it is not a second mistake.
 func (p *parser) endpoints(cfg *Config) {
@@ -151,9 +204,14 @@ func (p *parser) endpoints(cfg *Config) {
 		return
 	}
 	origin := "https://" + target.String()
-	cfg.ExportURL, cfg.ImportURL, cfg.OAuthURL = origin+exportPath, origin+exportPath, origin+"/oauth/token"
-	if cfg.Env == Live {
-		cfg.ImportURL = origin + liveImportPath
+	cfg.ExportURL, cfg.ExportV2URL, cfg.ImportURL = origin+exportPath, origin+exportV2Path, origin
+	switch {
+	case cfg.TokenFlow == TokenByClientCredentials:
+		cfg.TokenURL = origin + clientGrantPath
+	case cfg.Env == Live:
+		cfg.TokenURL = origin + liveLegacyPath + "/token"
+	default:
+		cfg.TokenURL = origin + exportPath + "/token"
 	}
 }
 
@@ -191,7 +249,7 @@ func (p *parser) furtherHosts(env Env) []host {
 }
 
 // apiHost returns the host of a URL that is an https origin, bare or with the path
-// of either API.
+// of one of the APIs.
 func apiHost(raw string) (host, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -209,8 +267,8 @@ func apiHost(raw string) (host, error) {
 		return host{}, errors.New("must not have a query")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
 		return host{}, errors.New("must not have a fragment")
-	case path != "" && path != exportPath && path != liveImportPath:
-		return host{}, fmt.Errorf("must have no path other than %s or %s", exportPath, liveImportPath)
+	case path != "" && !slices.Contains(apiPaths, path):
+		return host{}, fmt.Errorf("must have no path other than %s", strings.Join(apiPaths, " or "))
 	}
 	return readHost(u)
 }

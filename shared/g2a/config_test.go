@@ -24,7 +24,8 @@ func lookup(variables map[string]string) func(string) (string, bool) {
 func TestParseConfig(t *testing.T) {
 	const sandbox, live = "https://sandboxapi.g2a.com", "https://api.g2a.com"
 	base := g2a.Config{
-		Env: g2a.Sandbox, ExportURL: sandbox + "/v1", ImportURL: sandbox + "/v1", OAuthURL: sandbox + "/oauth/token",
+		Env: g2a.Sandbox, ExportAPI: g2a.ExportV1,
+		ExportURL: sandbox + "/v1", ExportV2URL: sandbox + "/export/v1", ImportURL: sandbox, TokenURL: sandbox + "/v1/token",
 		AuthScheme: g2a.AuthHeader, TokenFlow: g2a.TokenByHash, Timeout: 8 * time.Second, RetryMax: 2,
 	}
 	with := func(change func(*g2a.Config)) g2a.Config {
@@ -34,13 +35,13 @@ func TestParseConfig(t *testing.T) {
 	}
 	at := func(origin string) g2a.Config {
 		return with(func(c *g2a.Config) {
-			c.ExportURL, c.ImportURL, c.OAuthURL = origin+"/v1", origin+"/v1", origin+"/oauth/token"
+			c.ExportURL, c.ExportV2URL, c.ImportURL, c.TokenURL = origin+"/v1", origin+"/export/v1", origin, origin+"/v1/token"
 		})
 	}
 	liveAt := func(origin string) g2a.Config {
 		return with(func(c *g2a.Config) {
-			c.Env = g2a.Live
-			c.ExportURL, c.ImportURL, c.OAuthURL = origin+"/v1", origin+"/integration-api/v1", origin+"/oauth/token"
+			c.Env, c.TokenFlow = g2a.Live, g2a.TokenByClientCredentials
+			c.ExportURL, c.ExportV2URL, c.ImportURL, c.TokenURL = origin+"/v1", origin+"/export/v1", origin, origin+"/oauth/token"
 		})
 	}
 	tests := []struct {
@@ -77,7 +78,19 @@ func TestParseConfig(t *testing.T) {
 		{"another port of the sandbox", map[string]string{"G2A_API_URL": sandbox + ":8443", "G2A_ALLOWED_HOSTS": "sandboxapi.g2a.com:8443"}, at(sandbox + ":8443")},
 		{"further hosts that are not used", map[string]string{"G2A_ALLOWED_HOSTS": "127.0.0.1:8443"}, base},
 		{"signed", map[string]string{"G2A_AUTH_SCHEME": "signed"}, with(func(c *g2a.Config) { c.AuthScheme = g2a.AuthSigned })},
-		{"client credentials", map[string]string{"G2A_TOKEN_FLOW": "client_credentials"}, with(func(c *g2a.Config) { c.TokenFlow = g2a.TokenByClientCredentials })},
+		{"client credentials", map[string]string{"G2A_TOKEN_FLOW": "client_credentials"}, with(func(c *g2a.Config) {
+			c.TokenFlow, c.TokenURL = g2a.TokenByClientCredentials, sandbox+"/oauth/token"
+		})},
+		{"hash in live", map[string]string{"G2A_ENV": "live", "G2A_TOKEN_FLOW": "hash"}, func() g2a.Config {
+			c := liveAt(live)
+			c.TokenFlow, c.TokenURL = g2a.TokenByHash, live+"/integration-api/v1/token"
+			return c
+		}()},
+		{"Export API v2", map[string]string{"G2A_EXPORT_API": "v2"}, with(func(c *g2a.Config) { c.ExportAPI = g2a.ExportV2 })},
+		{"URL with the path of the Export API v2", map[string]string{"G2A_API_URL": sandbox + "/export/v1"}, base},
+		{"URL with the path of the Import API v3", map[string]string{"G2A_API_URL": sandbox + "/v3/"}, base},
+		{"lowest rating", map[string]string{"G2A_MIN_RATING": "0.85"}, with(func(c *g2a.Config) { c.MinRating = 0.85 })},
+		{"highest rating", map[string]string{"G2A_MIN_RATING": "1.0"}, with(func(c *g2a.Config) { c.MinRating = 1 })},
 		{"shortest time-out", map[string]string{"G2A_TIMEOUT_MS": "5000"}, with(func(c *g2a.Config) { c.Timeout = 5 * time.Second })},
 		{"longest time-out", map[string]string{"G2A_TIMEOUT_MS": "10000"}, with(func(c *g2a.Config) { c.Timeout = 10 * time.Second })},
 		{"no retries", map[string]string{"G2A_RETRY_MAX": "0"}, with(func(c *g2a.Config) { c.RetryMax = 0 })},
@@ -145,6 +158,9 @@ func TestParseConfigMistakes(t *testing.T) {
 		{"unknown environment", map[string]string{"G2A_ENV": "prod"}, []string{`G2A_ENV: "prod" is not sandbox or live`}},
 		{"environment in capitals", map[string]string{"G2A_ENV": "LIVE", "G2A_API_URL": "https://api.g2a.com"}, []string{`G2A_ENV: "LIVE" is not`}},
 		{"unknown scheme", map[string]string{"G2A_AUTH_SCHEME": "basic"}, []string{`G2A_AUTH_SCHEME: "basic" is not header or signed`}},
+		{"unknown Export API", map[string]string{"G2A_EXPORT_API": "v3"}, []string{`G2A_EXPORT_API: "v3" is not v1 or v2`}},
+		{"rating in percent", map[string]string{"G2A_MIN_RATING": "95"}, []string{`G2A_MIN_RATING: "95" is not a number from 0.0 to 1.0 of at most 2 places`}},
+		{"rating above 1", map[string]string{"G2A_MIN_RATING": "1.01"}, []string{"G2A_MIN_RATING: "}},
 		{"unknown flow", map[string]string{"G2A_TOKEN_FLOW": "password"}, []string{`G2A_TOKEN_FLOW: "password" is not hash or client_credentials`}},
 		{"time-out too short", map[string]string{"G2A_TIMEOUT_MS": "4999"}, []string{`G2A_TIMEOUT_MS: "4999" is not a whole number from 5000 to 10000`}},
 		{"time-out too long", map[string]string{"G2A_TIMEOUT_MS": "10001"}, []string{"G2A_TIMEOUT_MS"}},

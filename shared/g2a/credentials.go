@@ -64,9 +64,9 @@ func (c *Client) doAuthenticated(ctx context.Context, r request, sign func(*requ
 	return call(rotated)
 }
 
-// doImport makes a call with an access token. On a 401 exactly that token is dropped, and
+// doBearer makes a call with an access token. On a 401 exactly that token is dropped, and
 // the call is made once more with another one.
-func (c *Client) doImport(ctx context.Context, r request, read func(*answer) error) error {
+func (c *Client) doBearer(ctx context.Context, r request, read func(*answer) error) error {
 	ctx, _ = correlated(ctx)
 	token, err := c.options.Tokens.Token(ctx)
 	if err != nil {

@@ -30,11 +30,14 @@ var (
 	// pointless. Also a request that cannot be valid and is not sent; a *FieldError then
 	// names the field.
 	ErrInvalidRequest = errors.New("G2A rejects the request")
-	// ErrNotFound: ORD02, HTTP 404.
+	// ErrNotFound: ORD02, HTTP 404 and 410.
 	ErrNotFound = errors.New("not found at G2A")
+	// ErrExists: HTTP 409. What the call would create is there already ([Error].ExistingID),
+	// or its Idempotency-Key belongs to another request or to one that is still at work.
+	ErrExists = errors.New("it exists at G2A already")
 	// ErrKeyAlreadyDownloaded: ORD004.
 	ErrKeyAlreadyDownloaded = errors.New("the key was downloaded before")
-	// ErrPaymentNotReady: ORD03. Ask again later.
+	// ErrPaymentNotReady: ORD03, HTTP 425. Ask again later.
 	ErrPaymentNotReady = errors.New("the payment is not ready yet")
 	// ErrPaymentRequired: ORD05, HTTP 402. The payment is missing or in progress; the
 	// details decide.
@@ -56,6 +59,8 @@ type Error struct {
 	Code          string // G2A's or OAuth2's, "" if there is none
 	Message       string // G2A's words, shortened and free of the call's credentials
 	CorrelationID string
+	TraceID       string        // G2A's own id of the call, "" if it states none
+	ExistingID    string        // of what exists already, with ErrExists; "" if G2A states none
 	RetryAfter    time.Duration // how long the answer asks to wait, 0 if it does not
 	Outcome       Outcome       // of this request alone; OutcomeOf reports the call's
 	Kind          error
@@ -82,6 +87,9 @@ func (e *Error) Error() string {
 	}
 	if e.Message != "" {
 		details = append(details, strconv.Quote(e.Message))
+	}
+	if e.TraceID != "" {
+		details = append(details, "trace "+e.TraceID)
 	}
 	if e.Cause != nil {
 		details = append(details, e.Cause.Error())

@@ -61,13 +61,13 @@ const (
 
 // Job returns a job as it is now.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
-	r := request{api: importAPI, method: "GET", route: "/jobs/{id}", url: c.cfg.ImportURL + "/jobs/" + url.PathEscape(id)}
+	r := request{api: importAPI, method: "GET", route: "/jobs/{id}", url: c.cfg.ImportURL + "/v1/jobs/" + url.PathEscape(id)}
 	if fault := checkID(id); fault != nil {
 		return Job{}, invalid(ctx, r, fault)
 	}
 	var wire wireJob
 	var job Job
-	err := c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+	err := c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		job, fault = wire.job()
 		return fault
 	}))

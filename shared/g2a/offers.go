@@ -98,14 +98,14 @@ func (c *Client) CreateOffer(ctx context.Context, offer NewOffer) (jobID string,
 	var wire struct {
 		JobID json.RawMessage `json:"jobId"`
 	}
-	r := request{api: importAPI, method: "POST", route: "/offers", url: c.cfg.ImportURL + "/offers", effect: changes}
+	r := request{api: importAPI, method: "POST", route: "/offers", url: c.cfg.ImportURL + "/v1/offers", effect: changes}
 	if fault := offer.check(); fault != nil {
 		return "", invalid(ctx, r, fault)
 	}
 	if r.body, err = json.Marshal(offer.wire()); err != nil {
 		return "", notSent{fmt.Errorf("writing the offer: %w", err)}
 	}
-	err = c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+	err = c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		jobID, fault = readID("jobId", wire.JobID)
 		return fault
 	}))
@@ -135,13 +135,13 @@ func (c *Client) ChangeOffer(ctx context.Context, id string, change OfferChange)
 
 // offer makes a call that returns the offer of this id.
 func (c *Client) offer(ctx context.Context, r request, id string) (Offer, error) {
-	r.url = c.cfg.ImportURL + "/offers/" + url.PathEscape(id)
+	r.url = c.cfg.ImportURL + "/v1/offers/" + url.PathEscape(id)
 	if fault := checkID(id); fault != nil {
 		return Offer{}, invalid(ctx, r, fault)
 	}
 	var wire wireOffer
 	var offer Offer
-	err := c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+	err := c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		offer, fault = wire.offer()
 		return fault
 	}))
@@ -153,13 +153,13 @@ func (c *Client) offer(ctx context.Context, r request, id string) (Offer, error)
 
 // Offers returns one page of the offers selected.
 func (c *Client) Offers(ctx context.Context, query OfferQuery) (Page[Offer], error) {
-	r := request{api: importAPI, method: "GET", route: "/offers", url: c.cfg.ImportURL + "/offers" + query.encode()}
+	r := request{api: importAPI, method: "GET", route: "/offers", url: c.cfg.ImportURL + "/v1/offers" + query.encode()}
 	if fault := query.check(); fault != nil {
 		return Page[Offer]{}, invalid(ctx, r, fault)
 	}
 	var wire wirePage
 	var page Page[Offer]
-	err := c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+	err := c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		page, fault = readPage(wire, wireOffer.offer)
 		return fault
 	}))
@@ -187,7 +187,7 @@ func (c *Client) AllOffers(ctx context.Context, query OfferQuery) iter.Seq2[Offe
 func (c *Client) AddInventory(ctx context.Context, offerID string, keys []Secret) (collectionUUID string, err error) {
 	r := request{
 		api: importAPI, method: "POST", route: "/offers/{id}/inventory", effect: changes, secrets: keys,
-		url: c.cfg.ImportURL + "/offers/" + url.PathEscape(offerID) + "/inventory",
+		url: c.cfg.ImportURL + "/v1/offers/" + url.PathEscape(offerID) + "/inventory",
 	}
 	if fault := checkID(offerID); fault != nil {
 		return "", invalid(ctx, r, fault)
@@ -208,7 +208,7 @@ func (c *Client) AddInventory(ctx context.Context, offerID string, keys []Secret
 	var wire struct {
 		CollectionUUID json.RawMessage `json:"collectionUuid"`
 	}
-	err = c.doImport(ctx, r, decoded(&wire, func() (fault *FieldError) {
+	err = c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
 		collectionUUID, fault = readID("collectionUuid", wire.CollectionUUID)
 		return fault
 	}))

@@ -26,22 +26,23 @@ type Order struct {
 	Price  Money // the zero Money where G2A's could not be read
 }
 
-// CreateOrder creates an unpaid order for the cheapest offer of a product, not above
-// maxPrice; nothing is charged. It reserves the stock for 30 minutes. G2A takes no
-// reference of ours, so two calls are two orders; therefore an answer with an id is a
-// success, even if its price cannot be read.
+// CreateOrder creates an unpaid order for the cheapest offer of a product; nothing is
+// charged. It reserves the stock for 30 minutes. A maxPrice in EUR is G2A's limit, too; G2A
+// knows no limit in another currency, and then the order's price must be checked before it
+// is paid. G2A takes no reference of ours, so two calls are two orders; therefore an answer
+// with an id is a success, even if its price cannot be read.
 func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Money) (Order, error) {
 	r := request{api: exportAPI, method: "POST", route: "/order", url: c.cfg.ExportURL + "/order", effect: changes}
 	if fault := checkOrder(productID, maxPrice); fault != nil {
 		return Order{}, invalid(ctx, r, fault)
 	}
-	wish := map[string]any{
-		"product_id": productID,
-		"currency":   maxPrice.Currency,
-		"max_price":  json.Number(maxPrice.Amount.String()),
+	wish := map[string]any{"product_id": productID, "currency": maxPrice.Currency}
+	// G2A reads max_price in EUR whatever the order's currency is.
+	if maxPrice.Currency == ProductCurrency {
+		wish["max_price"] = json.Number(maxPrice.Amount.String())
 	}
-	if c.options.MinRating > 0 {
-		wish["min_rating"] = c.options.MinRating
+	if c.cfg.MinRating > 0 {
+		wish["min_rating"] = c.cfg.MinRating
 	}
 	body, err := json.Marshal(wish)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
@@ -51,18 +53,33 @@ func TestOrderRequests(t *testing.T) {
 }
 
 func TestMinRating(t *testing.T) {
-	for rating, want := range map[int]string{
-		0:  `{"currency":"EUR","max_price":12.5,"product_id":"7"}`,
-		90: `{"currency":"EUR","max_price":12.5,"min_rating":90,"product_id":"7"}`,
+	for rating, want := range map[float64]string{
+		0:    `{"currency":"EUR","max_price":12.5,"product_id":"7"}`,
+		0.95: `{"currency":"EUR","max_price":12.5,"min_rating":0.95,"product_id":"7"}`,
 	} {
 		g2aServer := &script{replies: []reply{answer(200, goodOrder)}}
-		client := g2a.New(testConfig(), g2a.Options{Credentials: testCredentials, Transport: g2aServer, MinRating: rating})
+		cfg := testConfig()
+		cfg.MinRating = rating
+		client := g2a.New(cfg, g2a.Options{Credentials: testCredentials, Transport: g2aServer})
 		if err := create.make(t.Context(), client); err != nil {
 			t.Fatal(err)
 		}
 		if _, body, _ := strings.Cut(g2aServer.requests()[0].dump, "\r\n\r\n"); body != want {
-			t.Errorf("with rating %d: sent %s, want %s", rating, body, want)
+			t.Errorf("with rating %v: sent %s, want %s", rating, body, want)
 		}
+	}
+}
+
+// TestNoLimitInAnotherCurrency: G2A would read it in EUR.
+func TestNoLimitInAnotherCurrency(t *testing.T) {
+	g2aServer := &script{replies: []reply{answer(200, `{"order_id":"1","price":60,"currency":"PLN"}`)}}
+	limit := g2a.Money{Amount: decimal.RequireFromString("50"), Currency: "PLN"}
+	order, err := newClient(g2aServer).CreateOrder(t.Context(), "7", limit)
+	if err != nil || order.Price.String() != "60.00 PLN" {
+		t.Fatalf("order is %+v, error %v", order, err)
+	}
+	if _, body, _ := strings.Cut(g2aServer.requests()[0].dump, "\r\n\r\n"); body != `{"currency":"PLN","product_id":"7"}` {
+		t.Errorf("sent %s", body)
 	}
 }
 

@@ -34,7 +34,7 @@ func (c *Client) SimulatePrice(ctx context.Context, productID string, price Mone
 	values.text("productId", productID)
 	values.text("price", price.Amount.String())
 	values.text("country", country)
-	r.url = c.cfg.ImportURL + "/prices/simulations" + values.encode()
+	r.url = c.cfg.ImportURL + "/v1/prices/simulations" + values.encode()
 	var wire struct {
 		Income             map[string]json.RawMessage `json:"income"`
 		FinalPrice         map[string]json.RawMessage `json:"finalePrice"` // G2A's spelling
@@ -42,7 +42,7 @@ func (c *Client) SimulatePrice(ctx context.Context, productID string, price Mone
 		BusinessIncome     map[string]json.RawMessage `json:"businessIncome"`
 	}
 	var simulation PriceSimulation
-	err := c.doImport(ctx, r, decoded(&wire, func() *FieldError {
+	err := c.doBearer(ctx, r, decoded(&wire, func() *FieldError {
 		for _, amounts := range []struct {
 			field string
 			raw   map[string]json.RawMessage

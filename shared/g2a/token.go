@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Token is an access token of the Import API.
+// Token is an access token, for the Export API v2 and the Import API.
 type Token struct {
 	Access    Secret
 	IssuedAt  time.Time // when it was asked for, by this instance's clock
@@ -32,10 +32,10 @@ const (
 // FetchToken asks G2A for a new access token, by the flow of the configuration.
 // The token is not shared yet and has no version.
 func (c *Client) FetchToken(ctx context.Context) (Token, error) {
-	r := request{api: importAPI, method: "GET", route: "/token", url: c.cfg.ImportURL + "/token"}
+	r := request{api: tokenAPI, method: "GET", route: "/token", url: c.cfg.TokenURL}
 	sign := c.signExport
 	if c.cfg.TokenFlow == TokenByClientCredentials {
-		r = request{api: importAPI, method: "POST", route: "/oauth/token", url: c.cfg.OAuthURL, form: true}
+		r = request{api: tokenAPI, method: "POST", route: clientGrantPath, url: c.cfg.TokenURL, form: true}
 		sign = signForm
 	}
 	var wire struct {

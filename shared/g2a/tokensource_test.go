@@ -114,7 +114,7 @@ func TestFetchTokenRequest(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			g2aServer := &script{replies: []reply{answer(200, goodToken)}}
 			cfg := testConfig()
-			cfg.TokenFlow = test.flow
+			cfg.TokenFlow, cfg.TokenURL = test.flow, "https://g2a.test"+strings.Fields(test.line)[1]
 			if _, err := g2a.New(cfg, g2a.Options{Credentials: testCredentials, Transport: g2aServer}).FetchToken(t.Context()); err != nil {
 				t.Fatal(err)
 			}

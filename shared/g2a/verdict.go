@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -43,17 +44,32 @@ var grantErrors = []string{
 }
 
 // verdict is what G2A states when it does not carry out a call.
-type verdict struct{ code, message string }
+type verdict struct {
+	code, message string
+	traceID       string
+	existingID    string
+	byStatus      bool // an unknown code means what the HTTP status does
+}
 
-// readVerdict reads an error body in one of the three forms G2A has. Any other body is
-// not G2A's.
-func readVerdict(body []byte) (verdict, bool) {
+// forms are those that each API has for its verdicts.
+var forms = [apis][]func(map[string]json.RawMessage) (verdict, bool){
+	exportAPI:   {exportVerdict, importVerdict, grantVerdict},
+	exportV2API: {exportVerdict, envelopeVerdict, importVerdict, grantVerdict},
+	importAPI:   {exportVerdict, importVerdict, existingVerdict, grantVerdict},
+	tokenAPI:    {exportVerdict, envelopeVerdict, importVerdict, grantVerdict},
+}
+
+// readVerdict reads an error body in one of the forms that an API of G2A's has. Any other
+// body is not G2A's.
+func readVerdict(body []byte, of api) (verdict, bool) {
 	members, err := readObject(withoutBOM(body))
 	if err != nil {
 		return verdict{}, false
 	}
-	for _, read := range []func(map[string]json.RawMessage) (verdict, bool){exportVerdict, importVerdict, grantVerdict} {
+	for _, read := range forms[of] {
 		if v, is := read(members); is {
+			// The codes of the Export API v2 are not public: there the HTTP status decides.
+			v.byStatus = of == exportV2API
 			return v, true
 		}
 	}
@@ -73,6 +89,36 @@ func exportVerdict(members map[string]json.RawMessage) (verdict, bool) {
 	}
 	_, known := kinds[v.code]
 	return v, known || stringOf(members["status"]) == "ERROR"
+}
+
+// envelopeVerdict reads the Export API v2's {"error":{"code":"...","message":"...",
+// "status":404,"errors":[{"field":"...","message":"..."}]},"traceId":"..."}, any part of
+// which may be absent.
+func envelopeVerdict(members map[string]json.RawMessage) (verdict, bool) {
+	inner, err := readObject(members["error"])
+	if err != nil {
+		return verdict{}, false
+	}
+	v := verdict{code: stringOf(inner["code"]), message: stringOf(inner["message"]), traceID: stringOf(members["traceId"])}
+	var fields []map[string]json.RawMessage
+	if json.Unmarshal(inner["errors"], &fields) == nil {
+		for _, field := range fields {
+			v.message += "; " + stringOf(field["field"]) + ": " + stringOf(field["message"])
+		}
+	}
+	v.message = strings.TrimPrefix(v.message, "; ")
+	return v, v.code != "" || v.message != "" || !absent(inner["status"])
+}
+
+// existingVerdict reads the Import API's {"data":{"offerId":"..."}}: what a creation would
+// create is there already.
+func existingVerdict(members map[string]json.RawMessage) (verdict, bool) {
+	inner, err := readObject(members["data"])
+	if err != nil {
+		return verdict{}, false
+	}
+	id, fault := readID("offerId", inner["offerId"])
+	return verdict{existingID: id}, fault == nil
 }
 
 // importVerdict reads {"errors":[{"code":"...","message":"..."}]}, of which the first
@@ -105,7 +151,7 @@ func stringOf(raw json.RawMessage) string {
 func (e *Error) classify(a *answer, r request, now time.Time) {
 	e.Status = a.status
 	e.RetryAfter = retryAfter(a.header, now)
-	v, isG2A := readVerdict(a.body)
+	v, isG2A := readVerdict(a.body, r.api)
 	if a.cut != nil || a.status < 400 {
 		isG2A = false // G2A redirects nowhere
 	}
@@ -116,22 +162,23 @@ func (e *Error) classify(a *answer, r request, now time.Time) {
 		}
 		return
 	}
-	e.Outcome, e.Kind = judge(a.status, v.code, r.effect)
+	e.Outcome, e.Kind = judge(a.status, v, r.effect)
 	e.Code, e.Message = printable(v.code, 40, r.secrets), printable(v.message, 200, r.secrets)
+	e.TraceID, e.ExistingID = printable(v.traceID, 80, r.secrets), v.existingID
 	if _, known := kinds[v.code]; r.effect == reveals {
-		if e.Message = ""; !known {
+		if e.Message, e.TraceID = "", ""; !known {
 			e.Code = ""
 		}
 	}
 }
 
 // judge returns what became of a call that G2A has refused, and the error's kind.
-func judge(status int, code string, does effect) (outcome Outcome, kind error) {
-	kind, known := kinds[code]
+func judge(status int, v verdict, does effect) (outcome Outcome, kind error) {
+	kind, known := kinds[v.code]
 	switch {
 	case status >= 500:
 		return OutcomeUnknown, ErrUnavailable // a refusal's code is not believed here
-	case !known && code != "":
+	case !known && v.code != "" && !v.byStatus:
 		return OutcomeUnknown, ErrInvalidRequest
 	case !known:
 		kind = kindOf(status)
@@ -139,8 +186,12 @@ func judge(status int, code string, does effect) (outcome Outcome, kind error) {
 	switch kind {
 	case ErrThrottled, ErrCredentialsRejected, ErrNotFound, ErrInsufficientFunds, ErrTooLateToPay, ErrPaymentLimit:
 		return NotDone, kind
+	case ErrExists:
+		if v.existingID != "" {
+			return NotDone, kind
+		}
 	case ErrInvalidRequest:
-		if known {
+		if known || v.byStatus && refusesRequest(status) {
 			return NotDone, kind
 		}
 	case ErrPaymentRequired, ErrPaymentNotReady:
@@ -155,7 +206,13 @@ func judge(status int, code string, does effect) (outcome Outcome, kind error) {
 	return OutcomeUnknown, kind
 }
 
-// kindOf returns the kind of a refusal without a code.
+// refusesRequest reports whether a status without a known code says that the request
+// itself was refused, before anything was done.
+func refusesRequest(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusForbidden || status == http.StatusUnprocessableEntity
+}
+
+// kindOf returns the kind of a refusal without a known code.
 func kindOf(status int) error {
 	switch status {
 	case http.StatusTooManyRequests:
@@ -164,8 +221,12 @@ func kindOf(status int) error {
 		return ErrCredentialsRejected
 	case http.StatusPaymentRequired:
 		return ErrPaymentRequired
-	case http.StatusNotFound:
+	case http.StatusNotFound, http.StatusGone:
 		return ErrNotFound
+	case http.StatusConflict:
+		return ErrExists
+	case http.StatusTooEarly:
+		return ErrPaymentNotReady
 	}
 	return ErrInvalidRequest
 }

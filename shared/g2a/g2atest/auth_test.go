@@ -114,7 +114,7 @@ func TestTokenOpensTheImportAPIUntilItExpires(t *testing.T) {
 	clock := newClock()
 	srv := newServer(t, withClock(clock), func(o *g2atest.Options) { o.TokenLife = 90 * time.Second })
 	live := srv.Config("G2A_RETRY_MAX=0")
-	live.ImportURL = srv.URL + "/integration-api/v1"
+	live.TokenURL = srv.URL + "/integration-api/v1/token"
 	for name, c := range map[string]*g2a.Client{
 		"by hash":               client(t, srv),
 		"by client credentials": client(t, srv, "G2A_TOKEN_FLOW=client_credentials"),

@@ -26,7 +26,7 @@ import (
 func inMemory(simulator *g2atest.Simulator, report func(error)) *g2a.Client {
 	const origin = "https://sandboxapi.g2a.com"
 	return g2a.New(g2a.Config{
-		Env: g2a.Sandbox, ExportURL: origin + "/v1", ImportURL: origin + "/v1", OAuthURL: origin + "/oauth/token",
+		Env: g2a.Sandbox, ExportURL: origin + "/v1", ExportV2URL: origin + "/export/v1", ImportURL: origin, TokenURL: origin + "/v1/token",
 		AuthScheme: g2a.AuthHeader, TokenFlow: g2a.TokenByHash, Timeout: time.Minute,
 	}, g2a.Options{
 		Credentials: testCredentials,
