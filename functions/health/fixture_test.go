@@ -35,7 +35,9 @@ type world struct {
 	pingStore func(ctx context.Context) error
 	loadToken func(ctx context.Context) (g2a.Token, error)
 	askG2A    func(ctx context.Context) error
-	probes    atomic.Int64 // each asks every dependency once
+	// needsToken: orders are bought with the access token.
+	needsToken bool
+	probes     atomic.Int64 // each asks every dependency once
 
 	records table
 }
@@ -45,6 +47,8 @@ func newWorld() *world {
 		pingStore: func(context.Context) error { return nil },
 		loadToken: hourToken,
 		askG2A:    func(context.Context) error { return nil },
+
+		needsToken: true,
 	}
 }
 
@@ -112,10 +116,11 @@ func (w *world) instance(owner string) *instance {
 	log := telemetry.NewLogger(&i.log)
 	i.handler = newHandler(&reporter{
 		prober: prober{
-			pingStore: func(ctx context.Context) error { w.probes.Add(1); return w.pingStore(ctx) },
-			loadToken: func(ctx context.Context) (g2a.Token, error) { return w.loadToken(ctx) },
-			askG2A:    func(ctx context.Context) error { return w.askG2A(ctx) },
-			clock:     time.Now,
+			needsToken: w.needsToken,
+			pingStore:  func(ctx context.Context) error { w.probes.Add(1); return w.pingStore(ctx) },
+			loadToken:  func(ctx context.Context) (g2a.Token, error) { return w.loadToken(ctx) },
+			askG2A:     func(ctx context.Context) error { return w.askG2A(ctx) },
+			clock:      time.Now,
 		},
 		records: &w.records, owner: owner, log: log,
 	}, log, telemetry.Metrics{Writer: &i.metrics, Clock: time.Now})

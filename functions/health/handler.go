@@ -67,7 +67,7 @@ func (s schedule) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	made := s.reports.fresh(ctx)
 	for name, found := range made.Dependencies {
 		healthy := 1.0
-		if found.Status != ok {
+		if found.Status == failing {
 			healthy = 0
 		}
 		s.metrics.Emit(telemetry.Dimension{Name: "dependency", Value: name},

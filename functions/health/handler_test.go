@@ -19,6 +19,25 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
 )
 
+// TestTokenThatNobodyNeeds: orders of the Export API v1 are bought without one.
+func TestTokenThatNobodyNeeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.needsToken = false
+		w.loadToken = func(context.Context) (g2a.Token, error) { return g2a.Token{}, nil }
+		got := w.instance("a").get(t)
+		token := got.body["dependencies"].(map[string]any)["token"].(map[string]any)
+		if got.status != 200 || got.body["status"] != "ok" || token["status"] != "unused" {
+			t.Errorf("answer %d %v", got.status, got.body)
+		}
+		w.pingStore = func(context.Context) error { return errors.New("no store") }
+		time.Sleep(maxAge)
+		if got := w.instance("b").get(t); got.status != 503 {
+			t.Errorf("without a store: answer %d %v", got.status, got.body)
+		}
+	})
+}
+
 func TestHealth(t *testing.T) {
 	// What hangs here heeds no context.
 	hangs := func(over <-chan struct{}) error { <-over; return nil }

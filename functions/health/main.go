@@ -23,27 +23,30 @@ func main() {
 	credentials := environment.Credentials(log)
 	config := environment.G2A
 	config.RetryMax = 0 // the next probe is the retry
+	tokens := store.Tokens{DB: db, Table: environment.StateTable, Env: environment.G2A.Env}
+	p := prober{
+		pingStore: func(ctx context.Context) error {
+			return store.Ping(ctx, db, environment.StateTable, environment.OrdersTable)
+		},
+		loadToken: func(ctx context.Context) (g2a.Token, error) {
+			current, err := credentials.Credentials(ctx)
+			if err != nil {
+				return g2a.Token{}, fmt.Errorf("reading the credentials: %w", err)
+			}
+			record, err := tokens.LoadToken(ctx, current.Fingerprint())
+			return record.Token, errors.Join(err, record.Damage)
+		},
+		needsToken: config.ExportAPI == g2a.ExportV2,
+		clock:      time.Now,
+	}
 	client := g2a.New(config, g2a.Options{
 		Credentials: credentials,
+		Tokens:      storedToken(p.usableToken),
 		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
 	})
-	tokens := store.Tokens{DB: db, Table: environment.StateTable, Env: environment.G2A.Env}
+	p.askG2A = func(ctx context.Context) error { return askProducts(ctx, client, config.ExportAPI) }
 	function.Start(log, newHandler(&reporter{
-		prober: prober{
-			pingStore: func(ctx context.Context) error {
-				return store.Ping(ctx, db, environment.StateTable, environment.OrdersTable)
-			},
-			loadToken: func(ctx context.Context) (g2a.Token, error) {
-				current, err := credentials.Credentials(ctx)
-				if err != nil {
-					return g2a.Token{}, fmt.Errorf("reading the credentials: %w", err)
-				}
-				record, err := tokens.LoadToken(ctx, current.Fingerprint())
-				return record.Token, errors.Join(err, record.Damage)
-			},
-			askG2A: func(ctx context.Context) error { return askProducts(ctx, client) },
-			clock:  time.Now,
-		},
+		prober:  p,
 		records: store.Health{DB: db, Table: environment.StateTable},
 		owner:   rand.Text(),
 		log:     log,

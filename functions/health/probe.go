@@ -14,7 +14,10 @@ type prober struct {
 	pingStore func(ctx context.Context) error
 	loadToken func(ctx context.Context) (g2a.Token, error) // no token is the zero Token
 	askG2A    func(ctx context.Context) error
-	clock     func() time.Time
+	// needsToken: orders are bought with the access token. Without that a token is reported,
+	// for whoever else uses it, and missed by nobody.
+	needsToken bool
+	clock      func() time.Time
 }
 
 // probe asks all of them at once, each for as long as timeout: one that does not heed its
@@ -31,7 +34,7 @@ func (p prober) probe(ctx context.Context, timeout time.Duration) report {
 		}),
 	}
 	for name, done := range running {
-		r.set(name, <-done)
+		r.set(name, <-done, name != dependencyToken || p.needsToken)
 	}
 	if r.Dependencies[dependencyToken].Status == ok {
 		r.TokenTTL = int64(token.TTL(p.clock()) / time.Second)
@@ -75,10 +78,20 @@ func (p prober) usableToken(ctx context.Context) (g2a.Token, error) {
 }
 
 // askProducts makes the call that each order begins with, for a product that there is not.
-func askProducts(ctx context.Context, client *g2a.Client) error {
+func askProducts(ctx context.Context, client *g2a.Client, api g2a.ExportAPI) error {
+	if api == g2a.ExportV2 {
+		_, err := client.ProductOffer(ctx, "0")
+		return err
+	}
 	_, err := client.Products(ctx, g2a.ProductQuery{ID: "0"})
 	return err
 }
+
+// storedToken is a g2a.TokenSource that fetches nothing: a probe only reads.
+type storedToken func(ctx context.Context) (g2a.Token, error)
+
+// Token implements g2a.TokenSource.
+func (s storedToken) Token(ctx context.Context) (g2a.Token, error) { return s(ctx) }
 
 // unlessAnswered returns the error of a call to G2A, unless it is a well-formed answer: a
 // refusal shows that G2A is at work.

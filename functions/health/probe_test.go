@@ -57,7 +57,7 @@ func TestAnswersOfG2A(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
-			err := unlessAnswered(askProducts(ctx, client))
+			err := unlessAnswered(askProducts(ctx, client, g2a.ExportV1))
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}

@@ -18,7 +18,7 @@ type report struct {
 
 // check is one dependency's.
 type check struct {
-	Status    string `json:"status"` // ok or failing
+	Status    string `json:"status"` // ok, failing or unused
 	LatencyMS int64  `json:"latency_ms"`
 	err       error  // why it fails: for the log, not for the answer
 }
@@ -26,6 +26,8 @@ type check struct {
 const (
 	ok      = "ok"
 	failing = "failing"
+	// unused is a dependency that is not there, and that no function needs.
+	unused = "unused"
 )
 
 // The dependencies of a report.
@@ -38,11 +40,14 @@ const (
 var dependencies = []string{dependencyG2A, dependencyStore, dependencyToken}
 
 // set records one dependency's check.
-func (r *report) set(dependency string, found check) {
-	if found.err != nil {
-		found.Status, r.Status = failing, failing
-	} else {
+func (r *report) set(dependency string, found check, needed bool) {
+	switch {
+	case found.err == nil:
 		found.Status = ok
+	case !needed:
+		found.Status, found.err = unused, nil
+	default:
+		found.Status, r.Status = failing, failing
 	}
 	r.Dependencies[dependency] = found
 }
@@ -73,7 +78,7 @@ func readReport(text string) (report, error) {
 	status := ok
 	for _, name := range dependencies {
 		switch r.Dependencies[name].Status {
-		case ok:
+		case ok, unused:
 		case failing:
 			status = failing
 		default:

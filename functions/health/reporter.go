@@ -115,7 +115,7 @@ func (r *reporter) probe(ctx context.Context, storeFailed error) report {
 	deadline, _ := ctx.Deadline() // always set by the caller
 	made := r.prober.probe(ctx, time.Until(deadline)-saveReserve)
 	if storeFailed != nil {
-		made.set(dependencyStore, check{LatencyMS: made.Dependencies[dependencyStore].LatencyMS, err: storeFailed})
+		made.set(dependencyStore, check{LatencyMS: made.Dependencies[dependencyStore].LatencyMS, err: storeFailed}, true)
 	}
 	r.tell(ctx, made)
 	r.last = made
@@ -176,7 +176,7 @@ func (r *reporter) unknown(ctx context.Context, started time.Time) report {
 	r.log.ErrorContext(ctx, "no health report", "error", errNoReport.Error())
 	made := report{CheckedAt: now.Unix(), Dependencies: map[string]check{}}
 	for _, name := range dependencies {
-		made.set(name, check{LatencyMS: now.Sub(started).Milliseconds(), err: errNoReport})
+		made.set(name, check{LatencyMS: now.Sub(started).Milliseconds(), err: errNoReport}, true)
 	}
 	return made
 }

@@ -14,14 +14,16 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
-// output is the answer. It never holds the product key.
+// output is the answer. It never holds a product key.
 type output struct {
 	OrderRef    string `json:"order_ref"`
-	Status      string `json:"status"` // fulfilled, waiting, failed or needs_attention
+	Status      string `json:"status"` // fulfilled, partly_fulfilled, waiting, failed or needs_attention
 	Reason      string `json:"reason,omitempty"`
 	G2AOrderID  string `json:"g2a_order_id,omitempty"`
 	Price       string `json:"price,omitempty"`
 	Currency    string `json:"currency,omitempty"`
+	Quantity    int    `json:"quantity"`               // keys that were asked for
+	KeysStored  int    `json:"keys_stored"`            // and those that are in the record
 	WaitSeconds int    `json:"wait_seconds,omitempty"` // while waiting: when to call again
 }
 
@@ -46,7 +48,8 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return nil, h.fail(ctx, started, in, function.FailAs(function.InvalidOrder, err))
 	}
 	result, err := h.orders.Advance(ctx, purchase.Input{
-		Ref: in.OrderRef, ProductID: in.ProductID, MaxPrice: in.MaxPrice, Currency: in.Currency, Cancel: in.Cancel,
+		Ref: in.OrderRef, ProductID: in.ProductID, MaxPrice: in.MaxPrice, Currency: in.Currency, Quantity: in.Quantity,
+		Cancel: in.Cancel,
 	}, rand.Text())
 	if result.Delayed {
 		h.metrics.Count("OrderDelayed", telemetry.Dimension{})
@@ -55,7 +58,8 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return nil, h.fail(ctx, started, in, function.Fail(err))
 	}
 	h.log.InfoContext(ctx, "order advanced", append(h.about(started, in),
-		"status", string(result.Status), "reason", result.Reason, "g2a_order_id", result.G2AOrderID)...)
+		"status", string(result.Status), "reason", result.Reason, "g2a_order_id", result.G2AOrderID,
+		"quantity", result.Quantity, "keys_stored", result.KeysStored)...)
 	h.metrics.Count("OrderOutcome", telemetry.Dimension{Name: "outcome", Value: string(result.Status)})
 	if result.Reason != "" {
 		h.metrics.Count("OrderReason", telemetry.Dimension{Name: "reason", Value: result.Reason})
@@ -78,7 +82,7 @@ func (h handler) about(started time.Time, in input) []any {
 func writeOutput(result purchase.Result) ([]byte, error) {
 	out := output{
 		OrderRef: result.Ref, Status: string(result.Status), Reason: result.Reason,
-		G2AOrderID: result.G2AOrderID, WaitSeconds: int(result.Wait / time.Second),
+		G2AOrderID: result.G2AOrderID, Quantity: result.Quantity, KeysStored: result.KeysStored, WaitSeconds: int(result.Wait / time.Second),
 	}
 	if !result.Price.IsZero() {
 		out.Price, out.Currency = result.Price.Text(), result.Price.Currency

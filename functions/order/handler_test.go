@@ -89,28 +89,34 @@ func TestOutput(t *testing.T) {
 		want   string
 	}{
 		{
-			"fulfilled", purchase.Result{Ref: "a", Status: purchase.StatusFulfilled, G2AOrderID: "42", Price: euros(t, "4.9")},
-			`{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"4.90","currency":"EUR"}`,
+			"fulfilled", purchase.Result{Ref: "a", Status: purchase.StatusFulfilled, Quantity: 1, KeysStored: 1, G2AOrderID: "42", Price: euros(t, "4.9")},
+			`{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"4.90","currency":"EUR","quantity":1,"keys_stored":1}`,
 		},
 		{
-			"waiting", purchase.Result{Ref: "a", Status: purchase.StatusWaiting, G2AOrderID: "42", Price: euros(t, "12"), Wait: 2 * time.Second},
-			`{"order_ref":"a","status":"waiting","g2a_order_id":"42","price":"12.00","currency":"EUR","wait_seconds":2}`,
+			"waiting", purchase.Result{Ref: "a", Status: purchase.StatusWaiting, Quantity: 1, G2AOrderID: "42", Price: euros(t, "12"), Wait: 2 * time.Second},
+			`{"order_ref":"a","status":"waiting","g2a_order_id":"42","price":"12.00","currency":"EUR","quantity":1,"keys_stored":0,"wait_seconds":2}`,
 		},
 		{
-			"waiting for funds", purchase.Result{Ref: "a", Status: purchase.StatusWaiting, Reason: purchase.ReasonNoFunds, G2AOrderID: "42", Price: euros(t, "0.125"), Wait: time.Minute},
-			`{"order_ref":"a","status":"waiting","reason":"insufficient_funds","g2a_order_id":"42","price":"0.125","currency":"EUR","wait_seconds":60}`,
+			"waiting for funds", purchase.Result{Ref: "a", Status: purchase.StatusWaiting, Quantity: 1, Reason: purchase.ReasonNoFunds, G2AOrderID: "42", Price: euros(t, "0.125"), Wait: time.Minute},
+			`{"order_ref":"a","status":"waiting","reason":"insufficient_funds","g2a_order_id":"42","price":"0.125","currency":"EUR","quantity":1,"keys_stored":0,"wait_seconds":60}`,
 		},
 		{
-			"failed before it had a price", purchase.Result{Ref: "a", Status: purchase.StatusFailed, Reason: purchase.ReasonOutOfStock},
-			`{"order_ref":"a","status":"failed","reason":"out_of_stock"}`,
+			"failed before it had a price", purchase.Result{Ref: "a", Status: purchase.StatusFailed, Quantity: 1, Reason: purchase.ReasonOutOfStock},
+			`{"order_ref":"a","status":"failed","reason":"out_of_stock","quantity":1,"keys_stored":0}`,
 		},
 		{
-			"free of charge", purchase.Result{Ref: "a", Status: purchase.StatusFulfilled, G2AOrderID: "42", Price: euros(t, "0")},
-			`{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"0.00","currency":"EUR"}`,
+			"free of charge", purchase.Result{Ref: "a", Status: purchase.StatusFulfilled, Quantity: 1, KeysStored: 1, G2AOrderID: "42", Price: euros(t, "0")},
+			`{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"0.00","currency":"EUR","quantity":1,"keys_stored":1}`,
 		},
 		{
-			"needs attention", purchase.Result{Ref: "a", Status: purchase.StatusNeedsAttention, Reason: purchase.ReasonKeyLost, G2AOrderID: "42", Price: euros(t, "4.90")},
-			`{"order_ref":"a","status":"needs_attention","reason":"key_lost","g2a_order_id":"42","price":"4.90","currency":"EUR"}`,
+			"needs attention", purchase.Result{Ref: "a", Status: purchase.StatusNeedsAttention, Quantity: 1, Reason: purchase.ReasonKeyLost, G2AOrderID: "42", Price: euros(t, "4.90")},
+			`{"order_ref":"a","status":"needs_attention","reason":"key_lost","g2a_order_id":"42","price":"4.90","currency":"EUR","quantity":1,"keys_stored":0}`,
+		},
+		{
+			"some of the keys", purchase.Result{
+				Ref: "a", Status: purchase.StatusPartlyFulfilled, Reason: purchase.ReasonOutOfStock, G2AOrderID: "42", Price: euros(t, "9.80"), Quantity: 3, KeysStored: 2,
+			},
+			`{"order_ref":"a","status":"partly_fulfilled","reason":"out_of_stock","g2a_order_id":"42","price":"9.80","currency":"EUR","quantity":3,"keys_stored":2}`,
 		},
 	}
 	for _, tt := range tests {
@@ -122,6 +128,7 @@ func TestOutput(t *testing.T) {
 			line := map[string]any{
 				"timestamp": got.log["timestamp"], "level": "INFO", "message": "order advanced", "order_ref": "a", "status": string(tt.result.Status),
 				"reason": tt.result.Reason, "g2a_order_id": tt.result.G2AOrderID, "correlation_id": root, "latency_ms": 70.0,
+				"quantity": float64(tt.result.Quantity), "keys_stored": float64(tt.result.KeysStored),
 			}
 			if !reflect.DeepEqual(got.log, line) {
 				t.Errorf("logged %v\nwant %v", got.log, line)
@@ -144,7 +151,7 @@ func TestOutput(t *testing.T) {
 func TestKeyStaysInside(t *testing.T) {
 	orders := &purchase.Purchaser{Orders: fulfilled{}, Clock: func() time.Time { return now }}
 	got := invoke(t, orders, `{"order_ref":"a"}`)
-	if want := `{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"4.90","currency":"EUR"}`; string(got.output) != want {
+	if want := `{"order_ref":"a","status":"fulfilled","g2a_order_id":"42","price":"4.90","currency":"EUR","quantity":1,"keys_stored":1}`; string(got.output) != want {
 		t.Errorf("got %s, %v\nwant %s", got.output, got.err, want)
 	}
 	if strings.Contains(string(got.output)+got.text, productKey) {
@@ -158,8 +165,8 @@ type fulfilled struct{ purchase.Orders }
 func (fulfilled) Load(context.Context, string) (purchase.Order, bool, error) {
 	price, err := g2a.ParseMoney("4.90", "EUR")
 	return purchase.Order{
-		Request: purchase.Request{Ref: "a", ProductID: "1"}, Step: purchase.Fulfilled, Version: 9, Price: price,
-		G2AOrderID: "42", Key: g2a.Key{Value: g2a.NewSecret(productKey)},
+		Request: purchase.Request{Ref: "a", ProductID: "1", Quantity: 1}, Step: purchase.Fulfilled, Version: 9, Price: price,
+		G2AOrderID: "42", API: g2a.ExportV1, Keys: []purchase.Key{{Value: g2a.NewSecret(productKey), G2AOrderID: "42", Stored: true}},
 	}, true, err
 }
 

@@ -5,16 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 )
 
 // input is the payload, {"order_ref","product_id","max_price","currency"}, all of them
-// strings. With an order_ref alone it continues an order that exists; with "cancel":true
-// beside it, it ends one that is certainly unpaid.
+// strings, with "quantity" beside them if there is more than one key to buy. With an
+// order_ref alone it continues an order that exists; with "cancel":true beside it, it ends
+// one that is certainly unpaid.
 type input struct {
 	OrderRef  string
 	ProductID string
-	MaxPrice  string // a decimal, "12.50"
+	MaxPrice  string // of one key: a decimal, "12.50"
 	Currency  string // ISO 4217
+	Quantity  int    // keys; 0 where the payload states none
 	Cancel    bool
 }
 
@@ -35,7 +40,7 @@ func readInput(payload []byte) (input, error) {
 	read := map[string]func(json.RawMessage) error{
 		"order_ref": stringInto(&in.OrderRef), "product_id": stringInto(&in.ProductID),
 		"max_price": stringInto(&in.MaxPrice), "currency": stringInto(&in.Currency),
-		"cancel": boolInto(&in.Cancel),
+		"quantity": quantityInto(&in.Quantity), "cancel": boolInto(&in.Cancel),
 	}
 	seen := map[string]bool{}
 	decoder := json.NewDecoder(bytes.NewReader(payload))
@@ -70,6 +75,17 @@ func stringInto(field *string) func(json.RawMessage) error {
 		if value[0] != '"' || json.Unmarshal(value, field) != nil {
 			return errors.New("is not a string")
 		}
+		return nil
+	}
+}
+
+func quantityInto(field *int) func(json.RawMessage) error {
+	return func(value json.RawMessage) error {
+		number, err := strconv.Atoi(string(value))
+		if err != nil || number < 1 || number > purchase.MaxQuantity {
+			return fmt.Errorf("is not an integer from 1 to %d", purchase.MaxQuantity)
+		}
+		*field = number
 		return nil
 	}
 }

@@ -16,14 +16,15 @@ func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
 	metrics := environment.Metrics(os.Stdout)
-	market := g2a.New(environment.G2A, g2a.Options{
-		Credentials: environment.Credentials(log),
-		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
+	db := environment.DynamoDB()
+	client, _ := environment.Client(db, environment.Credentials(log), telemetry.Calls{
+		Log: log, Metrics: metrics, Tracer: xray.NewTracer(log),
 	})
 	function.Start(log, handler{
 		orders: &purchase.Purchaser{
-			Orders:           store.Orders{DB: environment.DynamoDB(), Table: environment.OrdersTable},
-			Market:           market,
+			Orders:           store.Orders{DB: db, Table: environment.OrdersTable},
+			Markets:          purchase.Markets(client),
+			API:              environment.G2A.ExportAPI,
 			RequireAvailable: environment.G2A.Env == g2a.Live,
 			Clock:            time.Now,
 			Log:              log,

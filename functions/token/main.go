@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
-	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry/xray"
 )
@@ -14,13 +13,10 @@ func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
 	metrics := environment.Metrics(os.Stdout)
-	credentials := environment.Credentials(log)
-	client := g2a.New(environment.G2A, g2a.Options{
-		Credentials: credentials,
-		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
-	})
 	// Not remembered in memory: the item is what this function is there for.
-	tokens := environment.SharedTokens(environment.DynamoDB(), client, credentials, log, metrics)
+	_, tokens := environment.Client(environment.DynamoDB(), environment.Credentials(log), telemetry.Calls{
+		Log: log, Metrics: metrics, Tracer: xray.NewTracer(log),
+	})
 	tokens.KeepFor = keepFor
 	function.Start(log, handler{tokens: tokens, clock: time.Now, log: log, metrics: metrics})
 }

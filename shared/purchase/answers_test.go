@@ -112,16 +112,16 @@ func becomes(t *testing.T, step string, w *wire) string {
 	must(t, err)
 	records := newWorld()
 	if step == "pay again" {
-		request := purchase.Request{Ref: "r1", ProductID: productID, MaxPrice: euro("12.50")}
+		request := purchase.Request{Ref: "r1", ProductID: productID, MaxPrice: euro("12.50"), Quantity: 1}
 		records.records["r1"] = purchase.Order{
-			Request: request, Fingerprint: request.Fingerprint(), Step: purchase.Paying, Version: 1, Price: euro("5.10"), Creations: 1,
+			Request: request, Fingerprint: request.Fingerprint(), API: g2a.ExportV1, Step: purchase.Paying, Version: 1, Price: euro("5.10"), Creations: 1,
 			G2AOrderID: "g1", OrderedAt: time.Now().Add(-time.Hour), Payments: 1, TriedAt: time.Now().Add(-time.Hour), CreatedAt: time.Now().Add(-time.Hour),
 		}
 	}
 	credentials := g2a.Credentials{Hash: g2a.NewSecret("hash-hash"), Key: g2a.NewSecret("key-key")}
 	p := purchase.Purchaser{
-		Orders: store{records}, Market: g2a.New(config, g2a.Options{Credentials: credentials, Transport: w}),
-		Clock: time.Now, Log: slog.New(slog.DiscardHandler),
+		Orders: store{records}, Markets: purchase.Markets(g2a.New(config, g2a.Options{Credentials: credentials, Transport: w})),
+		API: g2a.ExportV1, Clock: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	result, err := p.Advance(context.Background(), place, "a")
 	if !w.met {

@@ -25,7 +25,7 @@ func TestKeyUnreadable(t *testing.T) {
 		must(t, err)
 		wantResult(t, r, purchase.StatusNeedsAttention, purchase.ReasonKeyUnreadable)
 		o := w.records["r1"]
-		if o.Key.Raw.Reveal() != rawKey || !o.KeyStored || o.LeaseOwner != "" {
+		if o.Raw.Reveal() != rawKey || !o.KeyStored || o.LeaseOwner != "" {
 			t.Errorf("the record has not the answer, or keeps its lease: %+v", o)
 		}
 
@@ -33,7 +33,7 @@ func TestKeyUnreadable(t *testing.T) {
 		r, err = w.purchaser().Retry(background, "r1", "b")
 		must(t, err)
 		wantResult(t, r, purchase.StatusNeedsAttention, purchase.ReasonKeyUnreadable)
-		if got := w.records["r1"].Key.Raw.Reveal(); got != rawKey {
+		if got := w.records["r1"].Raw.Reveal(); got != rawKey {
 			t.Errorf("kept is %d bytes", len(got))
 		}
 
@@ -42,7 +42,7 @@ func TestKeyUnreadable(t *testing.T) {
 		r, err = w.purchaser().Retry(background, "r1", "c")
 		must(t, err)
 		wantResult(t, r, purchase.StatusFulfilled, "")
-		if o := w.records["r1"]; o.Key.Value.Reveal() != productKey || o.Key.Raw.Reveal() != rawKey {
+		if o := w.records["r1"]; firstKey(o) != productKey || o.Raw.Reveal() != rawKey {
 			t.Error("the record has not both the key and the first answer")
 		}
 		if w.sold["g1"].paid != 1 {
@@ -61,7 +61,7 @@ func TestKeysUnreadable(t *testing.T) {
 		w.given, w.sold["g1"].keys = &g2a.Key{Raw: g2a.NewSecret("other")}, 0
 		_, err = w.purchaser().Retry(background, "r1", "b")
 		must(t, err)
-		if got := w.records["r1"].Key.Raw.Reveal(); got != rawKey+"\nother" {
+		if got := w.records["r1"].Raw.Reveal(); got != rawKey+"\nother" {
 			t.Errorf("kept is %q", got)
 		}
 	})
@@ -97,7 +97,7 @@ func TestKeyInHand(t *testing.T) {
 					} else {
 						wantResult(t, r, purchase.StatusNeedsAttention, purchase.ReasonKeyUnreadable)
 					}
-					if o := w.records["r1"]; key == nil && o.Key.Value.Reveal() != productKey || key != nil && o.Key.Raw.Reveal() != rawKey {
+					if o := w.records["r1"]; key == nil && firstKey(o) != productKey || key != nil && o.Raw.Reveal() != rawKey {
 						t.Error("the key is lost")
 					}
 				})

@@ -13,6 +13,9 @@ const (
 	StuckAfter = 23 * time.Hour
 )
 
+// MaxQuantity is how many keys one order may ask for.
+const MaxQuantity = 50
+
 const (
 	// maxCreations bounds the orders that are made at G2A for one ref without a person.
 	maxCreations = 3
@@ -21,6 +24,9 @@ const (
 	// either shows by then that the order is charged, or does not charge it a second time.
 	// It leaves a quarter of an hour of the reservation to pay in.
 	payAgainAfter = 15 * time.Minute
+	// repeatFor is how long after the first post of an idempotency key it is posted again.
+	// How long G2A remembers a key is not known; the usual life is a day.
+	repeatFor = 2 * time.Hour
 	// settleTime is how long an order that G2A has just made may be unknown to its other
 	// calls.
 	settleTime = 10 * time.Minute

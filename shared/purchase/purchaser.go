@@ -32,6 +32,7 @@ const (
 	ReasonProductNotFound = "product_not_found"
 	ReasonOutOfStock      = "out_of_stock"
 	ReasonNotAvailable    = "not_available"
+	ReasonCurrency        = "currency_not_sold"
 	ReasonPriceAboveLimit = "price_above_limit"
 	ReasonOrderRejected   = "order_rejected"
 	ReasonCancelledByG2A  = "cancelled_by_g2a"
@@ -56,6 +57,7 @@ const (
 	ReasonPaymentRejected  = "payment_rejected"
 	ReasonPaidAndCancelled = "cancelled_after_payment"
 	ReasonStuck            = "stuck"
+	ReasonPaidAboveLimit   = "paid_above_limit"
 	ReasonKeyLost          = "key_lost"
 	ReasonKeyRejected      = "key_rejected"
 	ReasonKeyUnreadable    = "key_unreadable"
@@ -77,19 +79,11 @@ type Orders interface {
 	Status(ctx context.Context, g2aOrderID string) (g2a.EventStatus, error)
 }
 
-// Market is what a purchase calls at G2A; *g2a.Client is one.
-type Market interface {
-	Product(ctx context.Context, id string) (g2a.Product, error)
-	CreateOrder(ctx context.Context, productID string, maxPrice g2a.Money) (g2a.Order, error)
-	PayOrder(ctx context.Context, orderID string) (transactionID string, err error)
-	OrderDetails(ctx context.Context, orderID string) (g2a.Order, error)
-	OrderKey(ctx context.Context, orderID string) (g2a.Key, error)
-}
-
 // Purchaser brings orders forward.
 type Purchaser struct {
-	Orders Orders
-	Market Market
+	Orders  Orders
+	Markets map[g2a.ExportAPI]Market // by the API that an order is bought through
+	API     g2a.ExportAPI            // for new orders; one that exists stays with its own
 	// RequireAvailable refuses products that G2A says cannot be bought. Only live
 	// says it truly: the sandbox says it of every product.
 	RequireAvailable bool
@@ -115,7 +109,10 @@ func (p *Purchaser) Advance(ctx context.Context, in Input, owner string) (Result
 	if err != nil {
 		return Result{}, err
 	}
-	r := run{Purchaser: p, Order: o}
+	r := run{Purchaser: p, Order: o, market: p.Markets[o.API]}
+	if r.market == nil && !o.Step.Final() {
+		return Result{}, fmt.Errorf("order %s is bought through the API %.40q, which this version does not know", o.Ref, o.API)
+	}
 	if in.Cancel {
 		err = r.cancel(ctx)
 	} else {
@@ -139,7 +136,7 @@ func (p *Purchaser) Retry(ctx context.Context, ref, owner string) (Result, error
 		return Result{}, fmt.Errorf("reading order %s: %w", ref, err)
 	}
 	if found && o.Step == NeedsAttention {
-		r := run{Purchaser: p, Order: o}
+		r := run{Purchaser: p, Order: o, market: p.Markets[o.API]}
 		step := Paying
 		if o.G2AOrderID == "" {
 			step, r.Creations = Started, 0
@@ -168,7 +165,7 @@ func (p *Purchaser) claim(ctx context.Context, request Request, continues bool, 
 	case found && o.leasedAt(now) && o.LeaseOwner != owner:
 		return Order{}, fmt.Errorf("order %s, until %s: %w", request.Ref, o.LeaseUntil.UTC().Format(time.RFC3339), ErrBusy)
 	case !found:
-		o = Order{Request: request, Fingerprint: request.Fingerprint(), Step: Started, CreatedAt: now}
+		o = Order{Request: request, Fingerprint: request.Fingerprint(), API: p.API, Step: Started, CreatedAt: now}
 	}
 	o.LeaseOwner, o.LeaseUntil = owner, now.Add(LeaseTime)
 	o.Version++
@@ -185,13 +182,17 @@ func (p *Purchaser) claim(ctx context.Context, request Request, continues bool, 
 type run struct {
 	*Purchaser
 	Order
+	market Market
 	stored Step // the step last written by this run; "" before
 	waits  bool // nothing more can be done now
 }
 
 // save stores next at a step, in the place of the run's order, and renews the lease. A
-// final step ends it.
+// final step ends it. An order that fails when it has keys is partly fulfilled.
 func (r *run) save(ctx context.Context, next Order, step Step, reason string, write func(context.Context, Order) error) error {
+	if step == Failed && len(next.Keys) > 0 {
+		step = PartlyFulfilled
+	}
 	if !r.mayBecome(step) {
 		return fmt.Errorf("order %s cannot go from %s to %s", r.Ref, r.Step, step)
 	}
@@ -207,6 +208,7 @@ func (r *run) save(ctx context.Context, next Order, step Step, reason string, wr
 	} else if err != nil {
 		return fmt.Errorf("storing order %s at %s: %w", r.Ref, step, err)
 	}
+	next.markStored()
 	r.Order, r.stored = next, step
 	r.Log.InfoContext(ctx, "order step", "order_ref", r.Ref, "step", string(step), "reason", reason, "g2a_order_id", r.G2AOrderID, "version", r.Version)
 	return nil
@@ -231,7 +233,7 @@ func (r *run) wait(ctx context.Context, step Step, reason string) error {
 
 // release ends the lease of an order that is not at its end, so that the next
 // caller need not wait for it to run out. It also stores what was got from G2A when
-// the write for it did not succeed: a created order's id, or a key.
+// the write for it did not succeed: a created order's id, or keys.
 func (r *run) release(ctx context.Context) {
 	if r.Step.Final() || r.LeaseOwner == "" {
 		return
@@ -272,7 +274,7 @@ func (r *run) forward(ctx context.Context) error {
 			Created:      r.intendToPay,
 			Paying:       r.pay,
 			Paid:         r.ask,
-			KeyRequested: r.fetchKey,
+			KeyRequested: r.fetchKeys,
 		}[r.Step]
 		if work == nil {
 			return fmt.Errorf("order %s is at step %.40q, which this version does not know", r.Ref, r.Step)
@@ -309,7 +311,7 @@ func (r *run) giveUp(ctx context.Context, err error) error {
 
 // cancel ends an order that is certainly unpaid.
 func (r *run) cancel(ctx context.Context) error {
-	if r.Step == Failed {
+	if r.Step == Failed || r.Step == PartlyFulfilled {
 		return nil
 	}
 	paid := !r.Step.unpaid()

@@ -54,7 +54,7 @@ func TestHappyPath(t *testing.T) {
 			t.Errorf("calls %q\nwant  %q", w.calls, want)
 		}
 		o := w.records["r1"]
-		if o.Step != purchase.Fulfilled || o.Version != 6 || o.Key.Value.Reveal() != productKey || o.LeaseOwner != "" || !o.LeaseUntil.IsZero() {
+		if o.Step != purchase.Fulfilled || o.Version != 6 || firstKey(o) != productKey || o.LeaseOwner != "" || !o.LeaseUntil.IsZero() {
 			t.Errorf("record %+v", o)
 		}
 
@@ -214,7 +214,7 @@ func checkBooks(errorf func(string, ...any), w *world, r purchase.Result) {
 			errorf("%s is paid, and the record names %q", id, o.G2AOrderID)
 		}
 	}
-	kept := o.Key.Value.Reveal() == productKey
+	kept := firstKey(o) == productKey
 	switch {
 	case w.paid() > 1:
 		errorf("%d orders were paid", w.paid())
@@ -612,7 +612,7 @@ func TestKeyIsKept(t *testing.T) {
 				if r.Status != c.status {
 					t.Errorf("%s %q, want %s", r.Status, r.Reason, c.status)
 				}
-				if kept := w.records["r1"].Key.Value.Reveal() == productKey; kept != c.keep {
+				if kept := firstKey(w.records["r1"]) == productKey; kept != c.keep {
 					t.Errorf("the key is kept: %t, want %t", kept, c.keep)
 				}
 				if c.status == purchase.StatusNeedsAttention && r.Reason != purchase.ReasonKeyLost {

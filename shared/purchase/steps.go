@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,10 +14,10 @@ import (
 
 // effect makes a call of G2A in a bounded time, so that enough is left to store what it
 // brings.
-func effect[T any](ctx context.Context, call func(ctx context.Context, id string) (T, error), id string) (T, error) {
+func effect[T, On any](ctx context.Context, call func(ctx context.Context, on On) (T, error), on On) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, effectTime)
 	defer cancel()
-	return call(ctx, id)
+	return call(ctx, on)
 }
 
 // quote checks the product and its price, and stores the intent to create an order.
@@ -24,7 +25,7 @@ func (r *run) quote(ctx context.Context) error {
 	if r.Creations >= maxCreations {
 		return r.to(ctx, NeedsAttention, ReasonTooManyOrders)
 	}
-	product, err := effect(ctx, r.Market.Product, r.ProductID)
+	product, err := effect(ctx, r.market.Product, r.ProductID)
 	switch {
 	case errors.Is(err, g2a.ErrNotFound):
 		return r.to(ctx, Failed, ReasonProductNotFound)
@@ -33,7 +34,7 @@ func (r *run) quote(ctx context.Context) error {
 		return r.to(ctx, Failed, ReasonOrderRejected)
 	case err != nil:
 		return fmt.Errorf("order %s: asking for product %s: %w", r.Ref, r.ProductID, err)
-	case product.Quantity == 0:
+	case product.Quantity < r.needed():
 		return r.to(ctx, Failed, ReasonOutOfStock)
 	case r.RequireAvailable && !product.AvailableToBuy:
 		return r.to(ctx, Failed, ReasonNotAvailable)
@@ -42,14 +43,30 @@ func (r *run) quote(ctx context.Context) error {
 	// The catalogue's prices are in one currency. In another one, the order itself
 	// states the price, and is checked before it is paid.
 	if next.Price = (g2a.Money{}); product.MinPrice.Currency == r.MaxPrice.Currency {
-		next.Price = product.MinPrice
-		if !next.Price.AtMost(r.MaxPrice) {
+		next.Price = times(product.MinPrice, r.needed())
+		if !product.MinPrice.AtMost(r.MaxPrice) {
 			return r.save(ctx, next, Failed, ReasonPriceAboveLimit, r.Orders.Save)
 		}
+	}
+	if r.market.ChargesOnCreation() {
+		if next.Price.IsZero() {
+			return r.to(ctx, Failed, ReasonCurrency) // no limit can be set
+		}
+		next.IdempotencyKey, next.OrderedAt = idempotencyKey(r.Ref), r.Clock()
+		r.Order = next
+		return r.intend(ctx, "")
 	}
 	next.Creations++
 	next.TriedAt = r.Clock()
 	return r.save(ctx, next, Quoted, "", r.Orders.Save)
+}
+
+// needed is how many keys the next order at G2A is for.
+func (r *run) needed() int {
+	if r.market.ChargesOnCreation() {
+		return r.Quantity
+	}
+	return 1
 }
 
 // create makes the order at G2A. When an earlier answer was lost, the order it made
@@ -65,9 +82,7 @@ func (r *run) create(ctx context.Context) error {
 		}
 		return r.quote(ctx)
 	}
-	order, err := effect(ctx, func(ctx context.Context, id string) (g2a.Order, error) {
-		return r.Market.CreateOrder(ctx, id, r.MaxPrice)
-	}, r.ProductID)
+	order, err := effect(ctx, r.market.Create, r.Order)
 	if err != nil {
 		return r.notCreated(ctx, err)
 	}
@@ -84,9 +99,7 @@ func (r *run) create(ctx context.Context) error {
 // another currency.
 func (r *run) tooExpensive(ctx context.Context, next Order) error {
 	r.Log.WarnContext(ctx, "the order at G2A costs more than allowed and is left unpaid", "order_ref", r.Ref, "g2a_order_id", next.G2AOrderID, "price", next.Price.String())
-	if next.Price.Currency != r.MaxPrice.Currency {
-		next.Price = g2a.Money{}
-	}
+	next.Price = r.inCurrency(next.Price)
 	return r.save(ctx, next, Failed, ReasonPriceAboveLimit, r.Orders.SaveLinked)
 }
 
@@ -152,10 +165,13 @@ func (r *run) intendToPay(ctx context.Context) error {
 	return r.intend(ctx, "")
 }
 
-// intend stores the intent of a payment.
+// intend stores the intent of a payment, which may be a creation too.
 func (r *run) intend(ctx context.Context, reason string) error {
 	next := r.Order
 	next.Payments++
+	if r.market.ChargesOnCreation() {
+		next.Creations++
+	}
 	next.TriedAt = r.Clock()
 	return r.save(ctx, next, Paying, reason, r.Orders.Save)
 }
@@ -183,26 +199,82 @@ func (r *run) learnPrice(ctx context.Context) error {
 // a pause, and under a new intent.
 func (r *run) pay(ctx context.Context) error {
 	if r.stored != Paying {
-		status, err := r.look(ctx)
-		if err != nil || r.Step != Paying {
-			return err
+		mayPay := r.mayPayAgain
+		if r.market.ChargesOnCreation() {
+			mayPay = r.mayPostAgain
 		}
-		switch {
-		case !readsUnpaid(status), r.Payments > 0 && r.Clock().Before(r.TriedAt.Add(payAgainAfter)):
-			return r.wait(ctx, Paying, ReasonPaymentUnknown)
-		case r.Price.IsZero():
-			return r.wait(ctx, Paying, ReasonPriceUnknown)
+		if may, err := mayPay(ctx); err != nil || !may {
+			return err
 		}
 		if err := r.intend(ctx, r.Reason); err != nil {
 			return err
 		}
 	}
-	transaction, err := effect(ctx, r.Market.PayOrder, r.G2AOrderID)
+	order, err := effect(ctx, r.market.Pay, r.Order)
 	if err != nil {
 		return r.notPaid(ctx, err)
 	}
-	r.Log.InfoContext(ctx, "order paid", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "transaction_id", transaction)
+	r.Log.InfoContext(ctx, "order paid", "order_ref", r.Ref, "g2a_order_id", order.ID)
+	if r.market.ChargesOnCreation() {
+		return r.placed(ctx, order)
+	}
 	return r.settle(ctx)
+}
+
+// mayPayAgain reports whether the order at G2A of an earlier run's intent may be paid now.
+func (r *run) mayPayAgain(ctx context.Context) (bool, error) {
+	status, err := r.look(ctx)
+	switch {
+	case err != nil || r.Step != Paying:
+		return false, err
+	case !readsUnpaid(status), r.Payments > 0 && r.Clock().Before(r.TriedAt.Add(payAgainAfter)):
+		return false, r.wait(ctx, Paying, ReasonPaymentUnknown)
+	case r.Price.IsZero():
+		return false, r.wait(ctx, Paying, ReasonPriceUnknown)
+	}
+	return true, nil
+}
+
+// mayPostAgain reports whether the order of an earlier run's intent may be posted now. The
+// post that may have been carried out had the same idempotency key. Should G2A not keep to
+// the key's meaning, or have forgotten it, harm is bounded by the number of posts and by
+// their time.
+func (r *run) mayPostAgain(ctx context.Context) (bool, error) {
+	now := r.Clock()
+	switch {
+	case r.G2AOrderID != "": // a person has the order's keys asked for again, or it was only just noted
+		return false, r.save(ctx, r.Order, KeyRequested, "", r.Orders.SaveLinked)
+	case r.Creations >= maxCreations || now.After(r.OrderedAt.Add(repeatFor)):
+		return false, r.to(ctx, NeedsAttention, ReasonPaymentUnknown)
+	case now.Before(r.TriedAt.Add(creationPause(r.Creations))):
+		return false, r.wait(ctx, Paying, ReasonPaymentUnknown)
+	}
+	return true, nil
+}
+
+// placed stores an order that G2A has created and charges. What it costs cannot be
+// prevented any more, only reported.
+func (r *run) placed(ctx context.Context, order g2a.Order) error {
+	next := r.Order
+	next.G2AOrderID = order.ID
+	if !order.Price.IsZero() {
+		if order.Price.AtMost(r.limit()) {
+			next.Price = order.Price
+		} else {
+			r.Log.ErrorContext(ctx, "the order at G2A costs more than allowed, and is charged", "order_ref", r.Ref, "g2a_order_id", order.ID, "price", order.Price.String())
+			next.Price, next.Overcharged = r.inCurrency(order.Price), true
+		}
+	}
+	r.Order = next // whatever becomes of the write
+	return r.save(ctx, next, KeyRequested, "", r.Orders.SaveLinked)
+}
+
+// inCurrency returns a price in the request's currency, and the zero Money for another.
+func (r *run) inCurrency(price g2a.Money) g2a.Money {
+	if price.Currency != r.MaxPrice.Currency {
+		return g2a.Money{}
+	}
+	return price
 }
 
 // readsUnpaid reports whether the details' word is one that an unpaid order has. An order
@@ -229,9 +301,15 @@ func (r *run) settle(ctx context.Context) error {
 func (r *run) notPaid(ctx context.Context, err error) error {
 	if g2a.OutcomeOf(err) == g2a.NotDone {
 		r.Payments--
+		if r.market.ChargesOnCreation() {
+			r.Creations--
+		}
 		return r.payRefused(ctx, err)
 	}
 	r.Log.WarnContext(ctx, "the payment's outcome is not known", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "error", err.Error())
+	if r.market.ChargesOnCreation() {
+		return r.wait(ctx, Paying, ReasonPaymentUnknown) // the next post asks
+	}
 	if _, lookErr := r.look(ctx); lookErr != nil {
 		return errors.Join(fmt.Errorf("order %s: paying %s: %w", r.Ref, r.G2AOrderID, err), lookErr)
 	}
@@ -245,10 +323,16 @@ func (r *run) notPaid(ctx context.Context, err error) error {
 // earlier one may have been, the order is unpaid.
 func (r *run) payRefused(ctx context.Context, err error) error {
 	back := Created
-	if r.Payments > 0 {
+	switch {
+	case r.Payments > 0:
 		back = Paying
+	case r.market.ChargesOnCreation():
+		back = Started
 	}
 	switch {
+	case back == Started && refusal(err):
+		r.Log.WarnContext(ctx, "G2A refuses to create the order", "order_ref", r.Ref, "error", err.Error())
+		return r.to(ctx, Failed, ReasonOrderRejected)
 	case errors.Is(err, g2a.ErrInsufficientFunds):
 		return r.wait(ctx, back, ReasonNoFunds)
 	case errors.Is(err, g2a.ErrPaymentLimit):
@@ -270,8 +354,8 @@ func (r *run) payRefused(ctx context.Context, err error) error {
 		return r.to(ctx, NeedsAttention, ReasonPaymentRejected)
 	}
 	failed := fmt.Errorf("order %s: paying %s: %w", r.Ref, r.G2AOrderID, err)
-	if back == Created {
-		return errors.Join(failed, r.to(ctx, Created, ""))
+	if back != Paying {
+		return errors.Join(failed, r.to(ctx, back, ""))
 	}
 	return failed
 }
@@ -322,7 +406,7 @@ func (r *run) look(ctx context.Context) (g2a.OrderStatus, error) {
 // belongs to another call, leaves the status empty; so does an order that G2A does not
 // know yet.
 func (r *run) details(ctx context.Context) (g2a.Order, error) {
-	details, err := effect(ctx, r.Market.OrderDetails, r.G2AOrderID)
+	details, err := effect(ctx, r.market.Details, r.G2AOrderID)
 	switch {
 	case err == nil:
 		return details, nil
@@ -348,16 +432,22 @@ func (r *run) told(ctx context.Context) (g2a.EventStatus, error) {
 	return status, nil
 }
 
-// fetchKey fetches the key, which works once, and stores it before anything else.
-func (r *run) fetchKey(ctx context.Context) error {
-	if !r.Key.Value.IsZero() { // fetched by an earlier run that could only just note it
+// fetchKeys fetches the keys that G2A gives out, perhaps once, and stores them before
+// anything else.
+func (r *run) fetchKeys(ctx context.Context) error {
+	if r.complete() { // fetched by an earlier run that could only just note it
 		return r.to(ctx, Fulfilled, "")
 	}
-	key, err := effect(ctx, r.Market.OrderKey, r.G2AOrderID)
+	if r.holds(r.G2AOrderID) && !r.market.ChargesOnCreation() {
+		return r.save(ctx, r.nextPiece(), Started, "", r.Orders.Save)
+	}
+	keys, err := effect(ctx, r.market.Keys, r.G2AOrderID)
 	switch {
+	case err == nil && len(keys) == 0:
+		return r.wait(ctx, KeyRequested, "")
 	case err == nil:
-		return r.keep(ctx, key)
-	case errors.Is(err, g2a.ErrKeyAlreadyDownloaded) && !r.Key.Raw.IsZero():
+		return r.keep(ctx, keys)
+	case errors.Is(err, g2a.ErrKeyAlreadyDownloaded) && !r.Raw.IsZero():
 		return r.to(ctx, NeedsAttention, ReasonKeyUnreadable)
 	case errors.Is(err, g2a.ErrKeyAlreadyDownloaded):
 		r.Log.ErrorContext(ctx, "the key was downloaded and is not stored", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID)
@@ -374,53 +464,101 @@ func (r *run) fetchKey(ctx context.Context) error {
 	return fmt.Errorf("order %s: fetching the key of %s: %w", r.Ref, r.G2AOrderID, err)
 }
 
-// keyPause is between two tries to store a key.
+// holds reports whether a key of an order at G2A is in hand.
+func (o Order) holds(g2aOrderID string) bool {
+	return slices.ContainsFunc(o.Keys, func(k Key) bool { return k.G2AOrderID == g2aOrderID })
+}
+
+// nextPiece returns the order as it begins to buy its next key: nothing of the order at
+// G2A that is done with is left.
+func (o Order) nextPiece() Order {
+	o.Spent, o.Price = o.cost(), g2a.Money{}
+	o.Creations, o.G2AOrderID, o.OrderedAt, o.Payments, o.TriedAt = 0, "", time.Time{}, 0, time.Time{}
+	return o
+}
+
+// keyPause is between two tries to store keys.
 const keyPause = 200 * time.Millisecond
 
-// keep stores the key, and does not give up before the deadline: it exists only here.
-// Where another caller has changed the record, the key is put into what it has become.
-func (r *run) keep(ctx context.Context, key g2a.Key) error {
-	step, reason := Fulfilled, ""
-	if key.Value.IsZero() {
-		step, reason = NeedsAttention, ReasonKeyUnreadable
-	}
+// keep stores keys, and does not give up before the deadline: they may exist only here.
+// Where another caller has changed the record, they are put into what it has become.
+func (r *run) keep(ctx context.Context, keys []g2a.Key) error {
+	from := r.G2AOrderID
+	unreadable := slices.ContainsFunc(keys, func(k g2a.Key) bool { return k.Value.IsZero() })
 	for {
-		r.hold(key)
-		err := r.to(ctx, step, reason)
+		without := r.Order
+		if !r.hold(keys, from) && (!unreadable || r.Step == NeedsAttention) {
+			break
+		}
+		next, step, reason := r.withKeys(unreadable, from)
+		err := r.save(ctx, next, step, reason, r.Orders.Save)
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, ErrUnwritable):
-			r.Log.ErrorContext(ctx, "the key is in hand and the store refuses it", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "error", err.Error())
-			r.Key, r.KeyStored = g2a.Key{}, false
+			r.Log.ErrorContext(ctx, "the key is in hand and the store refuses it", "order_ref", r.Ref, "g2a_order_id", from, "error", err.Error())
+			r.Order = without
 			return r.to(ctx, NeedsAttention, ReasonKeyUnstorable)
 		}
 		select {
 		case <-time.After(keyPause):
 		case <-ctx.Done():
-			r.Log.ErrorContext(ctx, "the key is in hand and could not be stored", "order_ref", r.Ref, "g2a_order_id", r.G2AOrderID, "error", err.Error())
+			r.Log.ErrorContext(ctx, "the key is in hand and could not be stored", "order_ref", r.Ref, "g2a_order_id", from, "error", err.Error())
 			return err
 		}
-		latest, found, loadErr := r.Orders.Load(ctx, r.Ref)
-		if loadErr != nil || !found {
-			continue
-		}
-		r.Order = latest
-		if latest.KeyStored && latest.Key.Value.Equal(key.Value) && strings.Contains(latest.Key.Raw.Reveal(), key.Raw.Reveal()) {
-			return nil // the write had been done, and only its answer was lost
+		r.Order = without
+		if latest, found, loadErr := r.Orders.Load(ctx, r.Ref); loadErr == nil && found {
+			r.Order = latest
 		}
 	}
+	// There was nothing new: a write had been done and only its answer was lost, or G2A has
+	// given out no more than before.
+	if r.market.ChargesOnCreation() && r.Step == KeyRequested && !r.complete() {
+		return r.wait(ctx, KeyRequested, r.Reason)
+	}
+	return nil
 }
 
-// hold puts a key into the order in hand. An answer that could not be read, and is kept,
-// stays beside what comes after it.
-func (r *run) hold(key g2a.Key) {
-	kept := r.Key.Raw
-	r.Key, r.KeyStored = key, true
+// withKeys returns the order with the keys just put in, and what follows. Where another
+// caller has gone on to another order at G2A, or to an end, that is not disturbed.
+func (r *run) withKeys(unreadable bool, from string) (next Order, step Step, reason string) {
 	switch {
-	case key.Raw.IsZero():
-		r.Key.Raw = kept
-	case !kept.IsZero() && !kept.Equal(key.Raw):
-		r.Key.Raw = g2a.NewSecret(kept.Reveal() + "\n" + key.Raw.Reveal())
+	case unreadable:
+		return r.Order, NeedsAttention, ReasonKeyUnreadable
+	case r.complete() && r.Overcharged:
+		return r.Order, NeedsAttention, ReasonPaidAboveLimit
+	case r.complete():
+		return r.Order, Fulfilled, ""
+	case r.Step.Final() || r.G2AOrderID != from:
+		return r.Order, r.Step, r.Reason
+	case r.market.ChargesOnCreation():
+		return r.Order, KeyRequested, ""
 	}
+	return r.nextPiece(), Started, ""
+}
+
+// hold puts the keys of an order at G2A into the order in hand, those that are not there
+// yet, and reports whether there were any. An answer that could not be read stays beside
+// what comes after it.
+func (r *run) hold(keys []g2a.Key, from string) (news bool) {
+	left := slices.Clone(r.Keys) // what an answer has again is no other key
+	r.Keys = slices.Clone(r.Keys)
+	for _, key := range keys {
+		raw, kept := key.Raw.Reveal(), r.Raw.Reveal()
+		switch {
+		case key.Value.IsZero() && kept == "":
+			r.Raw, news = key.Raw, true
+		case key.Value.IsZero() && !strings.Contains(kept, raw):
+			r.Raw, news = g2a.NewSecret(kept+"\n"+raw), true
+		case !key.Value.IsZero():
+			known := slices.IndexFunc(left, func(k Key) bool { return k.G2AOrderID == from && k.Value.Equal(key.Value) })
+			if known >= 0 {
+				left = slices.Delete(left, known, known+1)
+				continue
+			}
+			r.Keys, news = append(r.Keys, Key{Value: key.Value, IsFile: key.IsFile, G2AOrderID: from}), true
+		}
+	}
+	r.KeyStored = r.KeyStored || news
+	return news
 }

@@ -137,7 +137,18 @@ var (
 )
 
 func (w *world) purchaser() *purchase.Purchaser {
-	return &purchase.Purchaser{Orders: store{w}, Market: market{w}, Clock: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return &purchase.Purchaser{
+		Orders: store{w}, Markets: map[g2a.ExportAPI]purchase.Market{g2a.ExportV1: purchase.ExportV1{Calls: market{w}}},
+		API: g2a.ExportV1, Clock: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+// firstKey returns the first key of a record, or "".
+func firstKey(o purchase.Order) string {
+	if len(o.Keys) == 0 {
+		return ""
+	}
+	return o.Keys[0].Value.Reveal()
 }
 
 // advance is one invocation; crashed tells that its process ended in the middle.
@@ -246,7 +257,7 @@ func (w *world) intended(effect string, early ...purchase.Step) {
 	}
 }
 
-// market is the world's purchase.Market.
+// market is the world's Export API v1.
 type market struct{ *world }
 
 func (m market) Product(ctx context.Context, id string) (p g2a.Product, err error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,8 +17,8 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 )
 
-// A DynamoDB item holds 400 KB, and a key may be a file of 8 MiB. What is longer than
-// maxInline bytes stands in items of its own, of partSize bytes each, which are written
+// A DynamoDB item holds 400 KB, and a key may be a file of 8 MiB. What has no room in the
+// maxInline bytes that a record has for keys stands in items of its own, of partSize bytes each, which are written
 // before the record that names them: until that is written they belong to nobody, and no
 // other key's parts have their names.
 const (
@@ -36,9 +37,18 @@ func partsName(parts int, sum string) string { return fmt.Sprintf("%d:%s", parts
 
 func partSK(sum string, n int) string { return fmt.Sprintf("KEY#%s#%03d", sum, n) }
 
-// split cuts what an item cannot hold into parts, and names them; "" where it can.
-func split(content string) (name string, parts []keyPart) {
-	if len(content) <= maxInline {
+// keyFields are one key's, in the record or in its list of more keys.
+type keyFields struct {
+	ProductKey      string `dynamodbav:"product_key,omitempty"`
+	ProductKeyParts string `dynamodbav:"product_key_parts,omitempty"`
+	KeyIsFile       bool   `dynamodbav:"key_is_file,omitempty"`
+	// KeyG2AOrderID is the order at G2A that the key is of; absent: the record's.
+	KeyG2AOrderID string `dynamodbav:"key_g2a_order_id,omitempty"`
+}
+
+// split cuts what has no room in an item into parts, and names them; "" where it has.
+func split(content string, room int) (name string, parts []keyPart) {
+	if len(content) <= room {
 		return "", nil
 	}
 	hash := sha256.Sum256([]byte(content))
@@ -49,21 +59,57 @@ func split(content string) (name string, parts []keyPart) {
 	return partsName(len(parts), sum), parts
 }
 
-func (r orderItem) hasKey() bool {
-	return r.ProductKey != "" || r.ProductKeyParts != "" || len(r.KeyRaw) > 0 || r.KeyRawParts != ""
+func (k keyFields) isKey() bool { return k.ProductKey != "" || k.ProductKeyParts != "" }
+
+func (r orderItem) hasKey() bool { return r.isKey() || len(r.KeyRaw) > 0 || r.KeyRawParts != "" }
+
+// allKeys returns the fields of all keys, in their order.
+func (r orderItem) allKeys() []keyFields {
+	if !r.isKey() {
+		return nil
+	}
+	return append([]keyFields{r.keyFields}, r.MoreKeys...)
 }
 
-// setKey puts a key into the record, or its parts' names, and returns the parts.
-func (r *orderItem) setKey(k g2a.Key) (parts []keyPart) {
-	var more []keyPart
-	if r.ProductKeyParts, parts = split(k.Value.Reveal()); r.ProductKeyParts == "" {
-		r.ProductKey = k.Value.Reveal()
+// keys returns the keys without their values.
+func (r orderItem) keys() []purchase.Key {
+	var keys []purchase.Key
+	for _, fields := range r.allKeys() {
+		keys = append(keys, purchase.Key{IsFile: fields.KeyIsFile, G2AOrderID: cmp.Or(fields.KeyG2AOrderID, r.G2AOrderID), Stored: true})
 	}
-	if r.KeyRawParts, more = split(k.Raw.Reveal()); r.KeyRawParts == "" && !k.Raw.IsZero() {
-		r.KeyRaw = []byte(k.Raw.Reveal())
+	return keys
+}
+
+// setKeys puts the keys into the record, or the names of their parts, and returns the
+// parts that are not stored yet. Earlier keys take the room first, so that a key stays
+// where it is when others follow.
+func (r *orderItem) setKeys(o purchase.Order) (parts []keyPart) {
+	room := maxInline
+	for n, k := range o.Keys {
+		fields := keyFields{KeyIsFile: k.IsFile}
+		if k.G2AOrderID != o.G2AOrderID {
+			fields.KeyG2AOrderID = k.G2AOrderID
+		}
+		value := k.Value.Reveal()
+		name, cut := split(value, room)
+		if fields.ProductKeyParts = name; name == "" {
+			fields.ProductKey = value
+			room -= len(value)
+		}
+		if !k.Stored {
+			parts = append(parts, cut...)
+		}
+		if n == 0 {
+			r.keyFields = fields
+		} else {
+			r.MoreKeys = append(r.MoreKeys, fields)
+		}
 	}
-	r.KeyIsFile = k.IsFile
-	return append(parts, more...)
+	name, cut := split(o.Raw.Reveal(), maxInline)
+	if r.KeyRawParts = name; name == "" && !o.Raw.IsZero() {
+		r.KeyRaw = []byte(o.Raw.Reveal())
+	}
+	return append(parts, cut...)
 }
 
 // writeParts writes the parts of a key. They never change: writing them again is harmless.
@@ -78,21 +124,26 @@ func (s Orders) writeParts(ctx context.Context, pk string, parts []keyPart) erro
 	return nil
 }
 
-// readKey reads the key of a record, with its parts.
-func (s Orders) readKey(ctx context.Context, r orderItem) (g2a.Key, error) {
-	value, raw := r.ProductKey, string(r.KeyRaw)
-	var err error
-	if r.ProductKeyParts != "" {
-		if value, err = s.join(ctx, r.PK, r.ProductKeyParts); err != nil {
-			return g2a.Key{}, err
+// readKeys reads the keys of a record, with their parts.
+func (s Orders) readKeys(ctx context.Context, r orderItem, o *purchase.Order) error {
+	for n, fields := range r.allKeys() {
+		value, err := s.whole(ctx, r.PK, fields.ProductKey, fields.ProductKeyParts)
+		if err != nil {
+			return err
 		}
+		o.Keys[n].Value = g2a.NewSecret(value)
 	}
-	if r.KeyRawParts != "" {
-		if raw, err = s.join(ctx, r.PK, r.KeyRawParts); err != nil {
-			return g2a.Key{}, err
-		}
+	raw, err := s.whole(ctx, r.PK, string(r.KeyRaw), r.KeyRawParts)
+	o.Raw = g2a.NewSecret(raw)
+	return err
+}
+
+// whole returns what stands in the record, or in the parts that it names.
+func (s Orders) whole(ctx context.Context, pk, inline, parts string) (string, error) {
+	if parts == "" {
+		return inline, nil
 	}
-	return g2a.Key{Value: g2a.NewSecret(value), IsFile: r.KeyIsFile, Raw: g2a.NewSecret(raw)}, nil
+	return s.join(ctx, pk, parts)
 }
 
 var errPartsDamaged = errors.New("its parts are damaged")

@@ -45,7 +45,10 @@ func TestKeySizes(t *testing.T) {
 			} {
 				t.Run(fmt.Sprintf("%d %s", size, name), func(t *testing.T) {
 					o := newOrder()
-					o.Ref, o.Key, o.KeyStored = fmt.Sprintf("key-%d-%s", n, name), key, true
+					o.Ref, o.Raw, o.KeyStored = fmt.Sprintf("key-%d-%s", n, name), key.Raw, true
+					if !key.Value.IsZero() {
+						o.Keys = []purchase.Key{{Value: key.Value, IsFile: key.IsFile}}
+					}
 					must(t, orders(e).Save(ctx, o))
 					got, found, err := orders(e).Load(ctx, o.Ref)
 					must(t, err)
@@ -63,8 +66,8 @@ func TestKeySizes(t *testing.T) {
 func TestKeyInPartsIsConditional(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
 		first, late := newOrder(), newOrder()
-		first.Key, first.KeyStored = g2a.Key{Value: g2a.NewSecret(strings.Repeat("a", 700_000))}, true
-		late.Key, late.KeyStored = g2a.Key{Value: g2a.NewSecret(strings.Repeat("b", 700_000))}, true
+		first.Keys, first.KeyStored = []purchase.Key{{Value: g2a.NewSecret(strings.Repeat("a", 700_000))}}, true
+		late.Keys, late.KeyStored = []purchase.Key{{Value: g2a.NewSecret(strings.Repeat("b", 700_000))}}, true
 		must(t, orders(e).Save(ctx, first))
 		if err := orders(e).Save(ctx, late); !errors.Is(err, purchase.ErrVersionConflict) {
 			t.Errorf("the second write of the version: %v", err)
@@ -79,7 +82,7 @@ func TestKeyInPartsIsConditional(t *testing.T) {
 		}
 		e.Wire.Cut()
 		o := newOrder()
-		o.Ref, o.Key = "cut", first.Key
+		o.Ref, o.Keys = "cut", first.Keys
 		if err := orders(e).Save(ctx, o); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, purchase.ErrUnwritable) {
 			t.Errorf("with the engine away: %v", err)
 		}
@@ -99,7 +102,7 @@ func TestKeyPartsDamaged(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				o := newOrder()
-				o.Ref, o.Key = "damaged-"+name, g2a.Key{Value: g2a.NewSecret(strings.Repeat("a", 700_000))}
+				o.Ref, o.Keys = "damaged-"+name, []purchase.Key{{Value: g2a.NewSecret(strings.Repeat("a", 700_000))}}
 				must(t, orders(e).Save(ctx, o))
 				parts, err := e.DB.Query(ctx, &dynamodb.QueryInput{
 					TableName: &e.OrdersTable, KeyConditionExpression: aws.String("pk = :pk AND begins_with(sk, :key)"),

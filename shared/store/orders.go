@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -26,30 +27,34 @@ type Orders struct {
 // orderItem is an item ORDER#<order_ref> ORDER. Times are unix seconds; amounts are
 // decimals as texts.
 type orderItem struct {
-	PK                 string `dynamodbav:"pk"`
-	SK                 string `dynamodbav:"sk"`
-	Step               string `dynamodbav:"step"`
-	Version            int64  `dynamodbav:"version"`
-	RequestFingerprint string `dynamodbav:"request_fingerprint"`
-	ProductID          string `dynamodbav:"product_id"`
-	MaxPrice           string `dynamodbav:"max_price"`
-	Currency           string `dynamodbav:"currency"`
-	Price              string `dynamodbav:"price,omitempty"`
-	Creations          int    `dynamodbav:"creations,omitempty"`
-	G2AOrderID         string `dynamodbav:"g2a_order_id,omitempty"`
-	OrderedAt          int64  `dynamodbav:"ordered_at,omitempty"`
-	Payments           int    `dynamodbav:"payments,omitempty"`
-	TriedAt            int64  `dynamodbav:"tried_at,omitempty"`
-	LeaseOwner         string `dynamodbav:"lease_owner,omitempty"`
-	LeaseUntil         int64  `dynamodbav:"lease_until,omitempty"`
-	ProductKey         string `dynamodbav:"product_key,omitempty"`
-	ProductKeyParts    string `dynamodbav:"product_key_parts,omitempty"`
-	KeyIsFile          bool   `dynamodbav:"key_is_file,omitempty"`
-	KeyRaw             []byte `dynamodbav:"key_raw,omitempty"`
-	KeyRawParts        string `dynamodbav:"key_raw_parts,omitempty"`
-	Reason             string `dynamodbav:"reason,omitempty"`
-	CreatedAt          int64  `dynamodbav:"created_at"`
-	UpdatedAt          int64  `dynamodbav:"updated_at"`
+	PK                 string      `dynamodbav:"pk"`
+	SK                 string      `dynamodbav:"sk"`
+	Step               string      `dynamodbav:"step"`
+	Version            int64       `dynamodbav:"version"`
+	RequestFingerprint string      `dynamodbav:"request_fingerprint"`
+	ProductID          string      `dynamodbav:"product_id"`
+	MaxPrice           string      `dynamodbav:"max_price"`
+	Currency           string      `dynamodbav:"currency"`
+	Quantity           int         `dynamodbav:"quantity,omitempty"` // absent: 1
+	API                string      `dynamodbav:"api,omitempty"`      // absent: v1
+	Spent              string      `dynamodbav:"spent,omitempty"`
+	Price              string      `dynamodbav:"price,omitempty"`
+	Creations          int         `dynamodbav:"creations,omitempty"`
+	G2AOrderID         string      `dynamodbav:"g2a_order_id,omitempty"`
+	IdempotencyKey     string      `dynamodbav:"idempotency_key,omitempty"`
+	Overcharged        bool        `dynamodbav:"overcharged,omitempty"`
+	OrderedAt          int64       `dynamodbav:"ordered_at,omitempty"`
+	Payments           int         `dynamodbav:"payments,omitempty"`
+	TriedAt            int64       `dynamodbav:"tried_at,omitempty"`
+	LeaseOwner         string      `dynamodbav:"lease_owner,omitempty"`
+	LeaseUntil         int64       `dynamodbav:"lease_until,omitempty"`
+	keyFields                      // the first key
+	MoreKeys           []keyFields `dynamodbav:"more_keys,omitempty"`
+	KeyRaw             []byte      `dynamodbav:"key_raw,omitempty"`
+	KeyRawParts        string      `dynamodbav:"key_raw_parts,omitempty"`
+	Reason             string      `dynamodbav:"reason,omitempty"`
+	CreatedAt          int64       `dynamodbav:"created_at"`
+	UpdatedAt          int64       `dynamodbav:"updated_at"`
 }
 
 func orderPK(ref string) string { return "ORDER#" + ref }
@@ -67,8 +72,8 @@ func (s Orders) Load(ctx context.Context, ref string) (purchase.Order, bool, err
 	if err != nil {
 		return purchase.Order{}, false, fmt.Errorf("reading the order %s: the item is damaged: %w", ref, err)
 	}
-	if o.Key, err = s.readKey(ctx, record); err != nil {
-		return purchase.Order{}, false, fmt.Errorf("reading the key of order %s: %w", ref, err)
+	if err := s.readKeys(ctx, record, &o); err != nil {
+		return purchase.Order{}, false, fmt.Errorf("reading the keys of order %s: %w", ref, err)
 	}
 	return o, true, nil
 }
@@ -200,16 +205,22 @@ func recordOf(o purchase.Order) (orderItem, []keyPart) {
 	record := orderItem{
 		PK: orderPK(o.Ref), SK: orderSK, Step: string(o.Step), Version: o.Version,
 		RequestFingerprint: o.Fingerprint, ProductID: o.ProductID,
-		MaxPrice: o.MaxPrice.Text(), Currency: o.MaxPrice.Currency,
-		Creations: o.Creations, G2AOrderID: o.G2AOrderID, OrderedAt: secondsOrZero(o.OrderedAt),
+		MaxPrice: o.MaxPrice.Text(), Currency: o.MaxPrice.Currency, Quantity: o.Quantity, API: string(o.API),
+		Spent: textOrNone(o.Spent), Price: textOrNone(o.Price),
+		IdempotencyKey: o.IdempotencyKey, Overcharged: o.Overcharged, Creations: o.Creations, G2AOrderID: o.G2AOrderID, OrderedAt: secondsOrZero(o.OrderedAt),
 		Payments: o.Payments, TriedAt: secondsOrZero(o.TriedAt),
 		LeaseOwner: o.LeaseOwner, LeaseUntil: secondsOrZero(o.LeaseUntil), Reason: o.Reason,
 		CreatedAt: o.CreatedAt.Unix(), UpdatedAt: o.UpdatedAt.Unix(),
 	}
-	if !o.Price.IsZero() {
-		record.Price = o.Price.Text()
+	return record, record.setKeys(o)
+}
+
+// textOrNone writes an amount, and "" for one that is not known.
+func textOrNone(m g2a.Money) string {
+	if m.IsZero() {
+		return ""
 	}
-	return record, record.setKey(o.Key)
+	return m.Text()
 }
 
 func secondsOrZero(t time.Time) int64 {
@@ -226,25 +237,39 @@ func timeOrZero(seconds int64) time.Time {
 	return time.Unix(seconds, 0)
 }
 
-// order maps an item to its order, without the key.
+// order maps an item to its order, without the keys' values.
 func (r orderItem) order(ref string) (purchase.Order, error) {
 	limit, err := g2a.ParseMoney(r.MaxPrice, r.Currency)
 	if err != nil {
 		return purchase.Order{}, fmt.Errorf("max_price: %w", err)
 	}
 	o := purchase.Order{
-		Request:     purchase.Request{Ref: ref, ProductID: r.ProductID, MaxPrice: limit},
+		Request: purchase.Request{Ref: ref, ProductID: r.ProductID, MaxPrice: limit, Quantity: max(1, r.Quantity)},
+		API:     cmp.Or(g2a.ExportAPI(r.API), g2a.ExportV1), IdempotencyKey: r.IdempotencyKey, Overcharged: r.Overcharged,
 		Fingerprint: r.RequestFingerprint, Step: purchase.Step(r.Step), Version: r.Version,
 		Creations: r.Creations, G2AOrderID: r.G2AOrderID, OrderedAt: timeOrZero(r.OrderedAt),
 		Payments: r.Payments, TriedAt: timeOrZero(r.TriedAt),
 		LeaseOwner: r.LeaseOwner, LeaseUntil: timeOrZero(r.LeaseUntil),
-		Key: g2a.Key{IsFile: r.KeyIsFile}, KeyStored: r.hasKey(), Reason: r.Reason,
+		Keys: r.keys(), KeyStored: r.hasKey(), Reason: r.Reason,
 		CreatedAt: time.Unix(r.CreatedAt, 0), UpdatedAt: time.Unix(r.UpdatedAt, 0),
 	}
-	if r.Price != "" {
-		if o.Price, err = g2a.ParseMoney(r.Price, r.Currency); err != nil {
-			return purchase.Order{}, fmt.Errorf("price: %w", err)
-		}
+	if o.Price, err = r.amount("price", r.Price); err != nil {
+		return purchase.Order{}, err
+	}
+	if o.Spent, err = r.amount("spent", r.Spent); err != nil {
+		return purchase.Order{}, err
 	}
 	return o, nil
+}
+
+// amount reads an amount that may be absent.
+func (r orderItem) amount(name, text string) (g2a.Money, error) {
+	if text == "" {
+		return g2a.Money{}, nil
+	}
+	amount, err := g2a.ParseMoney(text, r.Currency)
+	if err != nil {
+		return g2a.Money{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return amount, nil
 }

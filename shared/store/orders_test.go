@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,9 +30,9 @@ func money(amount string) g2a.Money {
 
 // newOrder is what the first write of an order holds.
 func newOrder() purchase.Order {
-	request := purchase.Request{Ref: "r1", ProductID: "10000027819004", MaxPrice: money("12.50")}
+	request := purchase.Request{Ref: "r1", ProductID: "10000027819004", MaxPrice: money("12.50"), Quantity: 1}
 	return purchase.Order{
-		Request: request, Fingerprint: request.Fingerprint(), Step: purchase.Started, Version: 1,
+		Request: request, Fingerprint: request.Fingerprint(), API: g2a.ExportV1, Step: purchase.Started, Version: 1,
 		LeaseOwner: "a", LeaseUntil: now.Add(time.Minute), CreatedAt: now, UpdatedAt: now,
 	}
 }
@@ -40,7 +42,11 @@ func fullOrder() purchase.Order {
 	o := newOrder()
 	o.Step, o.Price, o.G2AOrderID = purchase.Fulfilled, money("4.90"), "g1"
 	o.Creations, o.OrderedAt, o.Payments, o.TriedAt = 2, now.Add(2*time.Second), 1, now.Add(3*time.Second)
-	o.Key, o.KeyStored = g2a.Key{Value: g2a.NewSecret("AAAAA-BBBBB"), IsFile: true, Raw: g2a.NewSecret("\xff\x00")}, true
+	o.API, o.Quantity, o.Spent, o.IdempotencyKey, o.Overcharged = g2a.ExportV2, 2, money("3.20"), "a-uuid", true
+	o.Keys = []purchase.Key{
+		{Value: g2a.NewSecret("AAAAA-BBBBB"), IsFile: true, G2AOrderID: "g0"}, {Value: g2a.NewSecret("CCCCC"), G2AOrderID: "g1"},
+	}
+	o.Raw, o.KeyStored = g2a.NewSecret("\xff\x00"), true
 	o.Reason = "a reason"
 	o.UpdatedAt = now.Add(time.Second)
 	return o
@@ -49,7 +55,7 @@ func fullOrder() purchase.Order {
 func newItem() attributes {
 	return attributes{
 		"step": "S started", "version": "N 1", "request_fingerprint": "S " + newOrder().Fingerprint,
-		"product_id": "S 10000027819004", "max_price": "S 12.50", "currency": "S EUR",
+		"product_id": "S 10000027819004", "max_price": "S 12.50", "currency": "S EUR", "quantity": "N 1", "api": "S v1",
 		"lease_owner": "S a", "lease_until": at(60), "created_at": at(0), "updated_at": at(0),
 	}
 }
@@ -59,6 +65,8 @@ func fullItem() attributes {
 	for name, value := range (attributes{
 		"step": "S fulfilled", "price": "S 4.90", "g2a_order_id": "S g1", "product_key": "S AAAAA-BBBBB",
 		"key_is_file": "BOOL true", "key_raw": "B ff00", "reason": "S a reason", "updated_at": at(1),
+		"key_g2a_order_id": "S g0", "more_keys": "L 0 map[product_key:S CCCCC] ", "quantity": "N 2", "api": "S v2",
+		"spent": "S 3.20", "idempotency_key": "S a-uuid", "overcharged": "BOOL true",
 		"creations": "N 2", "ordered_at": at(2), "payments": "N 1", "tried_at": at(3),
 	}) {
 		item[name] = value
@@ -106,14 +114,19 @@ func TestOrderItem(t *testing.T) {
 
 // same compares all fields, amounts and times by their values.
 func same(a, b purchase.Order) bool {
-	equal := a.Key.Value.Equal(b.Key.Value) && a.Key.Raw.Equal(b.Key.Raw) && a.MaxPrice.String() == b.MaxPrice.String() && a.Price.String() == b.Price.String() &&
+	equal := slices.EqualFunc(a.Keys, b.Keys, sameKey) && a.Raw.Equal(b.Raw) && a.Spent.String() == b.Spent.String() && a.MaxPrice.String() == b.MaxPrice.String() && a.Price.String() == b.Price.String() &&
 		a.OrderedAt.Equal(b.OrderedAt) && a.TriedAt.Equal(b.TriedAt) && a.LeaseUntil.Equal(b.LeaseUntil) && a.CreatedAt.Equal(b.CreatedAt) && a.UpdatedAt.Equal(b.UpdatedAt)
 	for _, o := range []*purchase.Order{&a, &b} {
-		o.Key.Value, o.Key.Raw, o.MaxPrice, o.Price = g2a.Secret{}, g2a.Secret{}, g2a.Money{}, g2a.Money{}
+		o.Keys, o.Raw, o.MaxPrice, o.Price, o.Spent = nil, g2a.Secret{}, g2a.Money{}, g2a.Money{}, g2a.Money{}
 		o.OrderedAt, o.TriedAt = time.Time{}, time.Time{}
 		o.LeaseUntil, o.CreatedAt, o.UpdatedAt = time.Time{}, time.Time{}, time.Time{}
 	}
-	return equal && a == b
+	return equal && reflect.DeepEqual(a, b)
+}
+
+// sameKey leaves out whether the record holds it: what was loaded is stored.
+func sameKey(a, b purchase.Key) bool {
+	return a.Value.Equal(b.Value) && a.IsFile == b.IsFile && a.G2AOrderID == b.G2AOrderID
 }
 
 func TestLoadNothing(t *testing.T) {
@@ -316,7 +329,7 @@ func TestList(t *testing.T) {
 		for i := range 5 {
 			o := newOrder()
 			o.Ref, o.Reason = fmt.Sprintf("r#%d", i), padding
-			o.Key, o.KeyStored = g2a.Key{Value: g2a.NewSecret("AAAAA-BBBBB")}, true
+			o.Keys, o.KeyStored = []purchase.Key{{Value: g2a.NewSecret("AAAAA-BBBBB")}}, true
 			must(t, orders(e).Save(ctx, o))
 			want[o.Ref] = true
 		}
@@ -329,8 +342,8 @@ func TestList(t *testing.T) {
 				damaged = append(damaged, err)
 			case !want[o.Ref] || o.Reason != padding:
 				t.Errorf("lists %q, twice or not wanted", o.Ref)
-			case !o.KeyStored || !o.Key.IsZero():
-				t.Errorf("%q: a key is stored: %t, and listed: %t", o.Ref, o.KeyStored, !o.Key.IsZero())
+			case !o.KeyStored || len(o.Keys) != 1 || !o.Keys[0].Value.IsZero():
+				t.Errorf("%q: a key is stored: %t, and listed: %+v", o.Ref, o.KeyStored, o.Keys)
 			}
 			delete(want, o.Ref)
 		}

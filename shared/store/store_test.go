@@ -48,6 +48,10 @@ func attributesOf(t *testing.T, item map[string]types.AttributeValue) attributes
 			told[name] = fmt.Sprintf("BOOL %t", value.Value)
 		case *types.AttributeValueMemberB:
 			told[name] = fmt.Sprintf("B %x", value.Value)
+		case *types.AttributeValueMemberL:
+			for n, element := range value.Value {
+				told[name] += fmt.Sprintf("L %d %v ", n, attributesOf(t, element.(*types.AttributeValueMemberM).Value))
+			}
 		default:
 			t.Errorf("attribute %s is a %T", name, value)
 		}

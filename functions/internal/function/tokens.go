@@ -2,7 +2,6 @@ package function
 
 import (
 	"crypto/rand"
-	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -12,16 +11,20 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
-// SharedTokens returns the access token that all instances share, which client fetches and
-// the state table keeps. A table that fails is counted as TokenStoreDown.
-func (e Environment) SharedTokens(db *dynamodb.Client, client *g2a.Client, credentials g2a.CredentialSource, log *slog.Logger, metrics telemetry.Metrics) *g2a.SharedTokens {
-	return &g2a.SharedTokens{
+// Client returns a client of G2A, and the access token that it shares with all instances,
+// which the state table keeps. A table that fails is counted as TokenStoreDown.
+func (e Environment) Client(db *dynamodb.Client, credentials g2a.CredentialSource, calls telemetry.Calls) (*g2a.Client, *g2a.SharedTokens) {
+	tokens := &g2a.SharedTokens{
 		Store:       store.Tokens{DB: db, Table: e.StateTable, Env: e.G2A.Env},
 		Credentials: credentials,
-		Fetch:       client.FetchTokenFor,
 		Owner:       rand.Text(),
 		Clock:       time.Now,
-		Log:         log,
-		StoreFailed: func() { metrics.Count("TokenStoreDown", telemetry.Dimension{}) },
+		Log:         calls.Log,
+		StoreFailed: func() { calls.Metrics.Count("TokenStoreDown", telemetry.Dimension{}) },
 	}
+	client := g2a.New(e.G2A, g2a.Options{
+		Credentials: credentials, Tokens: g2a.RememberTokens(tokens, time.Now), Observer: calls,
+	})
+	tokens.Fetch = client.FetchTokenFor
+	return client, tokens
 }

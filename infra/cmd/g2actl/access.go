@@ -108,9 +108,12 @@ func (a access) purchaser(ctx context.Context, log io.Writer) (*purchase.Purchas
 	if err != nil {
 		return nil, err
 	}
-	environment, _ := a.lookup("G2A_ENV")
+	cfg, err := g2a.ParseConfig(a.lookup)
+	if err != nil {
+		return nil, err
+	}
 	return &purchase.Purchaser{
-		Orders: orders, Market: market, RequireAvailable: g2a.Env(environment) == g2a.Live,
+		Orders: orders, Markets: purchase.Markets(market), API: cfg.ExportAPI, RequireAvailable: cfg.Env == g2a.Live,
 		Clock: time.Now, Log: slog.New(slog.NewTextHandler(log, nil)),
 	}, nil
 }

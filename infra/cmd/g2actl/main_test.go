@@ -75,7 +75,7 @@ func (s *stack) call(t *testing.T, words string) (out string, err error) {
 func (s *stack) buy(t *testing.T, ref, productID string) purchase.Result {
 	t.Helper()
 	market := g2a.New(s.g2a.Config(), g2a.Options{Credentials: s.g2a.Credentials, Transport: s.access.transport})
-	purchaser := purchase.Purchaser{Orders: s.orders, Market: market, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
+	purchaser := purchase.Purchaser{Orders: s.orders, Markets: purchase.Markets(market), API: g2a.ExportV1, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
 	result, err := purchaser.Advance(t.Context(), purchase.Input{Ref: ref, ProductID: productID, MaxPrice: "50.00", Currency: "EUR"}, "test")
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +253,7 @@ func TestMistakes(t *testing.T) {
 			{"order retry missing", "", `order_ref "missing" is not known`},
 			{"order cancel missing", "", `order_ref "missing" is not known`},
 			{"order cancel", "", "usage: g2actl order cancel ORDER_REF"},
-			{"order list --status open", "", `--status "open" is none of waiting, fulfilled, failed, needs_attention`},
+			{"order list --status open", "", `--status "open" is none of waiting, fulfilled, partly_fulfilled, failed, needs_attention`},
 			{"order list", "ORDERS_TABLE", "ORDERS_TABLE: is missing"},
 			{"products --min-price -1", "", "is not a decimal"},
 			{"offer create " + product, "", "--price is missing"},

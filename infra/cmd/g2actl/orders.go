@@ -18,7 +18,7 @@ import (
 func orderRow(o purchase.Order) row {
 	return row{
 		{"order_ref", o.Ref}, {"status", o.Step.Status()}, {"step", o.Step}, {"reason", o.Reason},
-		{"product_id", o.ProductID}, {"max_price", o.MaxPrice.Text()}, {"price", priceOrNone(o.Price)}, {"currency", o.MaxPrice.Currency},
+		{"product_id", o.ProductID}, {"quantity", o.Quantity}, {"keys", len(o.Keys)}, {"max_price", o.MaxPrice.Text()}, {"price", priceOrNone(o.Price)}, {"currency", o.MaxPrice.Currency},
 		{"g2a_order_id", o.G2AOrderID}, {"key", keyState(o)}, {"updated_at", moment(o.UpdatedAt)},
 	}
 }
@@ -27,9 +27,9 @@ func keyState(o purchase.Order) string {
 	switch {
 	case !o.KeyStored:
 		return ""
-	case o.Step != purchase.Fulfilled:
+	case len(o.Keys) == 0:
 		return "stored (not readable)"
-	case o.Key.IsFile:
+	case o.Keys[0].IsFile:
 		return "stored (a file)"
 	}
 	return "stored"
@@ -45,7 +45,7 @@ func priceOrNone(m g2a.Money) string {
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 var statuses = []string{
-	string(purchase.StatusWaiting), string(purchase.StatusFulfilled), string(purchase.StatusFailed), string(purchase.StatusNeedsAttention),
+	string(purchase.StatusWaiting), string(purchase.StatusFulfilled), string(purchase.StatusPartlyFulfilled), string(purchase.StatusFailed), string(purchase.StatusNeedsAttention),
 }
 
 // listOrders prints the records, the latest change last.

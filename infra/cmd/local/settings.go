@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud"
@@ -22,6 +23,7 @@ import (
 //	LOCAL_CONCURRENCY    instances of one function, 4
 //	LOCAL_G2A_CATALOGUE  a file with a page of products in G2A's format
 //	DYNAMODB_ENDPOINT    the URL of a DynamoDB to use instead of an own one
+//	G2A_EXPORT_API       the API that orders are bought through, v1 or v2; the template's
 //	G2A_API_HASH, G2A_API_KEY  both sides' credentials; made up where not set
 //
 // A port of 0 is any free one.
@@ -30,6 +32,7 @@ type settings struct {
 	concurrency int
 	catalogue   string // a file
 	dynamoDB    string // a URL
+	exportAPI   string // "" is the template's
 	credentials g2a.Credentials
 	hashGiven   bool
 	deprecated  bool // G2A_API_SECRET is in use
@@ -66,6 +69,10 @@ func readSettings(lookup func(string) (string, bool)) (settings, error) {
 		concurrency: integer("LOCAL_CONCURRENCY", 4, 1, maxConcurrency),
 	}
 	s.catalogue, _ = lookup("LOCAL_G2A_CATALOGUE")
+	s.exportAPI, _ = lookup("G2A_EXPORT_API")
+	if apis := []string{"", string(g2a.ExportV1), string(g2a.ExportV2)}; !slices.Contains(apis, s.exportAPI) {
+		mistakes = append(mistakes, fmt.Errorf("G2A_EXPORT_API: %.40q is not v1 or v2", s.exportAPI))
+	}
 	s.dynamoDB, _ = lookup("DYNAMODB_ENDPOINT")
 	if s.dynamoDB != "" && !isURL(s.dynamoDB) {
 		mistakes = append(mistakes, fmt.Errorf("DYNAMODB_ENDPOINT: %.100q is not a URL like http://127.0.0.1:8000", s.dynamoDB))
@@ -106,6 +113,9 @@ func (s settings) options() (localcloud.Options, error) {
 		DynamoDBEndpoint: s.dynamoDB,
 		Credentials:      s.credentials,
 		Concurrency:      s.concurrency,
+	}
+	if s.exportAPI != "" {
+		options.Parameters = map[string]string{"G2AExportApi": s.exportAPI}
 	}
 	if s.catalogue == "" {
 		return options, nil
