@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -76,6 +77,7 @@ func (c *Client) doBearer(ctx context.Context, r request, read func(*answer) err
 		signed := r
 		signed.secrets = append([]Secret{token.Access}, r.secrets...)
 		signed.header = map[string]string{"Authorization": "Bearer " + token.Access.Reveal()}
+		maps.Copy(signed.header, r.header)
 		return c.do(ctx, signed, read)
 	}
 	err = call(token)

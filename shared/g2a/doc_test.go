@@ -19,7 +19,7 @@ func TestDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := regexp.MustCompile(`(?m)^//\t(GET|POST|PUT|PATCH|-|[A-Z]+[0-9]+,?|[a-z]+_client|another|not|no) .*$`).FindAllString(string(text), -1)
+	rows := regexp.MustCompile(`(?m)^//\t(GET|POST|PUT|PATCH|DELETE|-|[A-Z]+[0-9]+,?|[a-z]+_client|another|not|no) .*$`).FindAllString(string(text), -1)
 	told := func(word string) bool {
 		whole := regexp.MustCompile(`(^|[\s,])` + regexp.QuoteMeta(word) + `($|[\s,])`)
 		for _, row := range rows {
@@ -38,7 +38,7 @@ func TestDocumentation(t *testing.T) {
 	for _, code := range []string{
 		"AUTH01", "AUTH02", "AUTH03", "AUTH04", "BR01", "BR02", "BR03", "ORD02", "ORD004", "ORD03", "ORD05", "ORD112", "ORD114", "ORD121", "ORD122",
 		"invalid_client", "unauthorized_client",
-		"ErrThrottled", "ErrUnavailable", "ErrMalformedAnswer", "ErrCredentialsRejected", "ErrInvalidRequest", "ErrNotFound",
+		"ErrThrottled", "ErrUnavailable", "ErrMalformedAnswer", "ErrCredentialsRejected", "ErrInvalidRequest", "ErrNotFound", "ErrExists",
 		"ErrKeyAlreadyDownloaded", "ErrPaymentNotReady", "ErrPaymentRequired", "ErrInsufficientFunds", "ErrTooLateToPay", "ErrPaymentLimit",
 	} {
 		if !told(code) {
@@ -56,7 +56,7 @@ func TestErrorTable(t *testing.T) {
 	}
 	named := map[string]error{}
 	for i, name := range []string{
-		"ErrThrottled", "ErrUnavailable", "ErrMalformedAnswer", "ErrCredentialsRejected", "ErrInvalidRequest", "ErrNotFound",
+		"ErrThrottled", "ErrUnavailable", "ErrMalformedAnswer", "ErrCredentialsRejected", "ErrInvalidRequest", "ErrNotFound", "ErrExists",
 		"ErrKeyAlreadyDownloaded", "ErrPaymentNotReady", "ErrPaymentRequired", "ErrInsufficientFunds", "ErrTooLateToPay", "ErrPaymentLimit",
 	} {
 		named[name] = kinds[i]

@@ -12,7 +12,7 @@ import (
 
 // kinds are all that errors.Is tells apart.
 var kinds = []error{
-	g2a.ErrThrottled, g2a.ErrUnavailable, g2a.ErrMalformedAnswer, g2a.ErrCredentialsRejected, g2a.ErrInvalidRequest, g2a.ErrNotFound,
+	g2a.ErrThrottled, g2a.ErrUnavailable, g2a.ErrMalformedAnswer, g2a.ErrCredentialsRejected, g2a.ErrInvalidRequest, g2a.ErrNotFound, g2a.ErrExists,
 	g2a.ErrKeyAlreadyDownloaded, g2a.ErrPaymentNotReady, g2a.ErrPaymentRequired, g2a.ErrInsufficientFunds, g2a.ErrTooLateToPay, g2a.ErrPaymentLimit,
 }
 

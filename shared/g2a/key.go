@@ -100,16 +100,22 @@ func parseKey(content []byte) (Key, bool) {
 	if err != nil {
 		return Key{}, false
 	}
-	raw := object["key"]
-	value := string(raw)
-	if !digitsPattern.MatchString(value) {
-		value = stringOf(raw)
-	}
-	if value == "" || strings.ContainsRune(value, utf8.RuneError) { // half of a surrogate pair
+	value, understood := keyValue(object["key"])
+	if !understood {
 		return Key{}, false
 	}
 	isFile, ok := readIsFile(object["isFile"])
-	return Key{Value: NewSecret(value), IsFile: isFile}, ok
+	return Key{Value: value, IsFile: isFile}, ok
+}
+
+// keyValue reads a key that is a JSON string or the digits of a number.
+func keyValue(raw json.RawMessage) (value Secret, ok bool) {
+	text := string(raw)
+	if !digitsPattern.MatchString(text) {
+		text = stringOf(raw)
+	}
+	// The replacement character is half of a surrogate pair.
+	return NewSecret(text), text != "" && !strings.ContainsRune(text, utf8.RuneError)
 }
 
 // readIsFile reads a flag that may be absent.

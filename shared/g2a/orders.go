@@ -23,7 +23,7 @@ const (
 type Order struct {
 	ID     string
 	Status OrderStatus
-	Price  Money // the zero Money where G2A's could not be read
+	Price  Money // of all its pieces; the zero Money where G2A's could not be read
 }
 
 // CreateOrder creates an unpaid order for the cheapest offer of a product; nothing is
@@ -52,7 +52,7 @@ func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Mon
 	var wire map[string]json.RawMessage
 	var order Order
 	err = c.doExport(ctx, r, decoded(&wire, func() (fault *FieldError) {
-		order.Price = readOrderPrice(wire)
+		order.Price = readTotal(wire, "price")
 		order.ID, fault = readID("order_id", wire["order_id"])
 		return fault
 	}))
@@ -62,10 +62,10 @@ func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Mon
 	return order, nil
 }
 
-// readOrderPrice reads the price of an order, or returns the zero Money: an order must
-// not be lost for it.
-func readOrderPrice(order map[string]json.RawMessage) Money {
-	amount, problem := readLenientAmount(order["price"])
+// readTotal reads the price of an order, or returns the zero Money: an order must not be
+// lost for it.
+func readTotal(order map[string]json.RawMessage, name string) Money {
+	amount, problem := readLenientAmount(order[name])
 	currency := strings.ToUpper(stringOf(order["currency"]))
 	if problem != "" || !currencyPattern.MatchString(currency) {
 		return Money{}
@@ -117,7 +117,7 @@ func (c *Client) OrderDetails(ctx context.Context, orderID string) (Order, error
 	var wire map[string]json.RawMessage
 	order := Order{ID: orderID}
 	err := c.doExport(ctx, r, decoded(&wire, func() (fault *FieldError) {
-		order.Price = readOrderPrice(wire)
+		order.Price = readTotal(wire, "price")
 		order.Status, fault = readOrderStatus(wire["status"])
 		return fault
 	}))

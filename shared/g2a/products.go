@@ -284,28 +284,29 @@ func (p *Product) describe(m members) {
 	p.RetailMinPrice, p.RetailMinBasePrice = m.price("retail_min_price"), m.price("retailMinBasePrice")
 	limit := m.object("priceLimit")
 	p.PriceLimitMin, p.PriceLimitMax = limit.amount("min"), limit.amount("max")
+	p.Categories = m.categories()
+	p.Restrictions = m.flags("restrictions")
+}
+
+func (m members) categories() []Category {
 	all, names := m.elements("categories")
-	p.Categories = make([]Category, 0, len(names))
+	categories := make([]Category, 0, len(names))
 	for _, name := range names {
 		category := all.object(name)
 		c := Category{Name: category.text("name")}
 		if !blank(category.raw["id"]) {
 			c.ID = category.id("id")
 		}
-		p.Categories = append(p.Categories, c)
+		categories = append(categories, c)
 	}
-	p.Restrictions = m.flags("restrictions")
+	return categories
 }
 
 // illustrate reads what a shop shows of a product.
 func (p *Product) illustrate(m members) {
 	p.Thumbnail, p.SmallImage, p.CoverImage = m.text("thumbnail"), m.text("smallImage"), m.text("coverImage")
-	all, names := m.elements("images")
-	p.Images = make([]string, 0, len(names))
-	for _, name := range names {
-		p.Images = append(p.Images, all.text(name))
-	}
-	all, names = m.elements("videos")
+	p.Images = m.texts("images")
+	all, names := m.elements("videos")
 	p.Videos = make([]Video, 0, len(names))
 	for _, name := range names {
 		video := all.object(name)

@@ -69,11 +69,32 @@ func readVerdict(body []byte, of api) (verdict, bool) {
 	for _, read := range forms[of] {
 		if v, is := read(members); is {
 			// The codes of the Export API v2 are not public: there the HTTP status decides.
-			v.byStatus = of == exportV2API
+			v.byStatus = v.byStatus || of == exportV2API
 			return v, true
 		}
 	}
 	return verdict{}, false
+}
+
+// existingOrder returns the id of the order that the Export API v2's 409 may hold, beside
+// the error or in its place: as data, in the error, or by itself. No form is documented.
+func existingOrder(body []byte) string {
+	members, err := readObject(withoutBOM(body))
+	if err != nil {
+		return ""
+	}
+	data, _ := readObject(members["data"])
+	inner, _ := readObject(members["error"])
+	within, _ := readObject(inner["data"])
+	if absent(members["totalPrice"]) {
+		members = nil // an id alone may be of the answer, or a gateway's
+	}
+	for _, order := range []map[string]json.RawMessage{data, within, members} {
+		if id, fault := readID("id", order["id"]); fault == nil {
+			return id
+		}
+	}
+	return ""
 }
 
 // exportVerdict reads {"status":"ERROR","message":"...","code":"..."}. A code that G2A
@@ -99,15 +120,21 @@ func envelopeVerdict(members map[string]json.RawMessage) (verdict, bool) {
 	if err != nil {
 		return verdict{}, false
 	}
-	v := verdict{code: stringOf(inner["code"]), message: stringOf(inner["message"]), traceID: stringOf(members["traceId"])}
+	v := verdict{byStatus: true, traceID: stringOf(members["traceId"])}
+	v.code, _ = readID("code", inner["code"])
+	parts := []string{stringOf(inner["message"])}
 	var fields []map[string]json.RawMessage
-	if json.Unmarshal(inner["errors"], &fields) == nil {
-		for _, field := range fields {
-			v.message += "; " + stringOf(field["field"]) + ": " + stringOf(field["message"])
-		}
+	_ = json.Unmarshal(inner["errors"], &fields) // for people: what cannot be read is left out
+	for _, field := range fields {
+		parts = append(parts, joined(": ", stringOf(field["field"]), stringOf(field["message"])))
 	}
-	v.message = strings.TrimPrefix(v.message, "; ")
-	return v, v.code != "" || v.message != "" || !absent(inner["status"])
+	v.message = joined("; ", parts...)
+	return v, v.code != "" || v.message != "" || v.traceID != "" || !absent(inner["status"])
+}
+
+// joined joins the parts that are not empty.
+func joined(separator string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), separator)
 }
 
 // existingVerdict reads the Import API's {"data":{"offerId":"..."}}: what a creation would
@@ -152,6 +179,10 @@ func (e *Error) classify(a *answer, r request, now time.Time) {
 	e.Status = a.status
 	e.RetryAfter = retryAfter(a.header, now)
 	v, isG2A := readVerdict(a.body, r.api)
+	if r.api == exportV2API && r.effect == charges && a.status == http.StatusConflict {
+		v.existingID = existingOrder(a.body)
+		isG2A = isG2A || v.existingID != ""
+	}
 	if a.cut != nil || a.status < 400 {
 		isG2A = false // G2A redirects nowhere
 	}
@@ -187,7 +218,7 @@ func judge(status int, v verdict, does effect) (outcome Outcome, kind error) {
 	case ErrThrottled, ErrCredentialsRejected, ErrNotFound, ErrInsufficientFunds, ErrTooLateToPay, ErrPaymentLimit:
 		return NotDone, kind
 	case ErrExists:
-		if v.existingID != "" {
+		if v.existingID != "" && does != charges { // an order by this key may be this very call's
 			return NotDone, kind
 		}
 	case ErrInvalidRequest:
