@@ -31,7 +31,7 @@ func (w *world) rounds(until time.Duration) (r purchase.Result, err error) {
 	begun := time.Now()
 	for n := 0; time.Since(begun) < until; n++ {
 		var crashed bool
-		r, crashed, err = w.advance(background, place, fmt.Sprintf("round-%d", n))
+		r, crashed, err = w.advance(background, w.order, fmt.Sprintf("round-%d", n))
 		if err == nil && !crashed && r.Status != purchase.StatusWaiting {
 			return r, nil
 		}

@@ -735,7 +735,7 @@ func TestRetryOfOthers(t *testing.T) {
 // failureOf is how a call fails that has no answer.
 func failureOf(call string) error {
 	switch call {
-	case "product", "create", "pay", "details", "key":
+	case "product", "create", "pay", "details", "key", "offer", "place", "keys":
 		return g2a.ErrUnavailable
 	}
 	return errStore
@@ -810,7 +810,7 @@ func disturbances(w *world, plan map[string][]string, told bool) func(int) distu
 		if late {
 			time.Sleep(25 * time.Second) // the first one's lease is over, and it lives
 		}
-		_, _, _ = w.advance(background, place, fmt.Sprintf("other-%d", len(w.calls)))
+		_, _, _ = w.advance(background, w.order, fmt.Sprintf("other-%d", len(w.calls)))
 		return nil
 	}
 	return func(n int) disturbance {
