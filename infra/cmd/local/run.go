@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/g2a-lambda/g2a-lambda/infra/cmd/local/story"
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
 // run starts the cloud, takes one order all the way through it, printing each step,
@@ -34,5 +36,6 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		G2A:            a.G2A,
 		Roots:          running.Roots(),
 		Logs:           filepath.Join(options.Root, ".local", "logs"),
+		ExportAPI:      g2a.ExportAPI(cmp.Or(s.exportAPI, string(g2a.ExportV1))),
 	}, out)
 }

@@ -84,7 +84,10 @@ func printable(name string, value types.AttributeValue) string {
 func (t *teller) searchLogs(context.Context) (string, error) {
 	secrets := map[string]string{
 		"the API hash": t.credentials.Hash.Reveal(), "the API key": t.credentials.Key.Reveal(),
-		"the access token": t.token.Reveal(), "the product key": t.key.Reveal(),
+		"the access token": t.token.Reveal(),
+	}
+	for i, key := range t.keys {
+		secrets[fmt.Sprintf("product key %d", i+1)] = key.Reveal()
 	}
 	for i, signature := range t.signatures {
 		secrets[fmt.Sprintf("signature %d", i+1)] = signature

@@ -34,6 +34,7 @@ type Stack struct {
 	G2A            string         // simulator, https
 	Roots          *x509.CertPool // trust the simulator's certificate
 	Logs           string         // folder of the functions' logs
+	ExportAPI      g2a.ExportAPI  // that the stack buys through
 }
 
 // step is one sentence of the story. It returns its proof.
@@ -56,7 +57,7 @@ type teller struct {
 	orderRef   string
 	order      orderOutput
 	token      g2a.Secret
-	key        g2a.Secret
+	keys       []g2a.Secret
 	event      sentEvent
 	signatures []string
 }
@@ -76,6 +77,7 @@ func Tell(ctx context.Context, stack Stack, out io.Writer) error {
 		{"order", t.placeOrder},
 		{"order again", t.placeOrderAgain},
 		{"key", t.readKey},
+		{"two keys", t.placeTwo},
 		{"webhook", t.deliverWebhooks},
 		{"tampered", t.deliverTampered},
 		{"stale", t.deliverStale},

@@ -58,7 +58,7 @@ func TestStory(t *testing.T) {
 			if err := story.Tell(t.Context(), stack, &out); err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}
-			if !strings.Contains(out.String(), "All 12 steps are as they should be") {
+			if !strings.Contains(out.String(), "All 13 steps are as they should be") {
 				t.Errorf("the story does not end well:\n%s", &out)
 			}
 			for _, secret := range []string{"test-hash-of-the-story", "test-key-of-the-story", "FAKE-"} {
