@@ -360,7 +360,7 @@ func TestDriftOfG2A(t *testing.T) {
 		"payment is not made":     {replace(`"status":true`, `"status":false`), "(payOrder): at '/status'"},
 		"key is a number":         {replace(`"key":"FAKE-`, `"key":1,"was":"FAKE-`), "(orderKey): at '/key'"},
 		"token type":              {replace(`"Bearer"`, `"MAC"`), "(issueToken): at '/token_type'"},
-		"token life in words":     {replace(`"expires_in":3600`, `"expires_in":"an hour"`), "(issueToken): at '/expires_in'"},
+		"token life in words":     {replace(`"expires_in":300`, `"expires_in":"an hour"`), "(issueToken): at '/expires_in'"},
 		"not JSON": {func(r *http.Response, body string) string {
 			if strings.Contains(r.Request.URL.Path, "details") {
 				return "<html>"
@@ -548,12 +548,14 @@ func TestOperations(t *testing.T) {
 	if got := contracttest.Service().Operations(); !slices.Equal(got, []string{"health", "live", "receiveWebhook"}) {
 		t.Errorf("operations are %v", got)
 	}
-	if got := len(contracttest.G2A().Operations()); got != 15 {
-		t.Errorf("G2A has %d operations, want 15", got)
+	if got := len(contracttest.G2A().Operations()); got != 20 {
+		t.Errorf("G2A has %d operations, want 20", got)
 	}
 	for target, want := range map[string]string{
 		"GET /v1/order/key/1": "orderKey", "POST /oauth/token": "grantToken", "GET /integration-api/v1/offers/1": "getOffer",
-		"PATCH /v1/offers/1": "changeOffer", "GET /v1/offers/1": "getOffer", "HEAD /v1/products": "", "GET /v1/": "", "GET /oauth/token": "",
+		"GET /v1/products": "listProducts", "GET /export/v1/products": "listProductDetails", "GET /export/v1/orders/1/keys": "orderKeys",
+		"GET /export/v1/orders/1": "",
+		"PATCH /v1/offers/1":      "changeOffer", "GET /v1/offers/1": "getOffer", "HEAD /v1/products": "", "GET /v1/": "", "GET /oauth/token": "",
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		request, err := http.NewRequestWithContext(t.Context(), method, base+path, nil)

@@ -62,6 +62,7 @@ func TestEveryOperation(t *testing.T) {
 		t.Run(strings.Join(variables, " "), func(t *testing.T) {
 			client, _, transport := simulated(t, variables...)
 			buy(t, client)
+			buyAtV2(t, client)
 			sell(t, client)
 			for operation, n := range transport.called {
 				called[operation] += n
@@ -118,6 +119,44 @@ func buy(t *testing.T, client *g2a.Client) {
 	}
 }
 
+// buyAtV2 goes from the catalogue of the Export API v2 to the keys.
+func buyAtV2(t *testing.T, client *g2a.Client) {
+	t.Helper()
+	ctx := t.Context()
+	var offer g2a.ProductOffer
+	for o, err := range client.AllProductOffers(ctx, g2a.ProductOfferQuery{PerPage: 10, UpdatedAtFrom: time.Unix(0, 0)}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Quantity > 2 && (offer.ID == "" || o.MinPrice.AtMost(offer.MinPrice)) {
+			offer = o
+		}
+	}
+	if again, err := client.ProductOffer(ctx, offer.ID); err != nil || !reflect.DeepEqual(again, offer) {
+		t.Errorf("offer is %+v, error %v; in the list it was %+v", again, err, offer)
+	}
+	product, err := client.Product(ctx, offer.ID)
+	if err != nil || product.Quantity != offer.Quantity || product.MinPrice.String() != offer.MinPrice.String() || len(product.Odd) > 0 {
+		t.Errorf("at the Export API v1 it is %+v, error %v", product, err)
+	}
+	details, err := client.ProductDetails(ctx, []string{offer.ID})
+	if err != nil || len(details) != 1 || len(details[0].Odd) > 0 || details[0].Name != product.Name || details[0].SmallImage != product.SmallImage ||
+		details[0].MinPrice.String() != offer.MinPrice.String() || !reflect.DeepEqual(details[0].Images, product.Images) {
+		t.Errorf("details are %+v, error %v", details, err)
+	}
+	wish := g2a.NewOrder{IdempotencyKey: "5a1c7e4e-0000-4000-8000-000000000001", ProductID: offer.ID, Quantity: 2, MaxPrice: offer.MinPrice}
+	order, err := client.PlaceOrder(ctx, wish)
+	if err != nil || order.Price.Amount.Cmp(offer.MinPrice.Amount.Mul(decimal.NewFromInt(2))) != 0 {
+		t.Fatalf("order is %+v, error %v", order, err)
+	}
+	if again, err := client.PlaceOrder(ctx, wish); err != nil || again.ID != order.ID {
+		t.Errorf("the same order is %+v, error %v", again, err)
+	}
+	if keys, err := client.OrderKeys(ctx, order.ID); err != nil || len(keys) != 2 || keys[0].Value.IsZero() || keys[1].Value.Equal(keys[0].Value) {
+		t.Errorf("%d keys, error %v", len(keys), err)
+	}
+}
+
 // sell goes from the bestsellers to an offer that has keys.
 func sell(t *testing.T, client *g2a.Client) {
 	t.Helper()
@@ -132,8 +171,8 @@ func sell(t *testing.T, client *g2a.Client) {
 			product = b
 		}
 	}
-	if sellers < 100 || product.Sold == nil || *product.Sold != 1 {
-		t.Errorf("%d bestsellers, the first %+v; want the one that was just bought", sellers, product)
+	if sellers < 100 || product.Sold == nil || *product.Sold != 2 {
+		t.Errorf("%d bestsellers, the first %+v; want the one of which two were bought", sellers, product)
 	}
 	if _, err := client.Bestsellers(ctx, g2a.BestsellerQuery{Platform: product.Platform, Category: "Games"}); err != nil {
 		t.Error(err)

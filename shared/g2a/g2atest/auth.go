@@ -51,11 +51,17 @@ func withToken(do operation) operation {
 		if !found {
 			return fail(codeNoPrivilege, "This call needs an access token")
 		}
-		if end, issued := s.tokens[token]; !issued || !c.now.Before(end) {
+		if !s.issued(token, c.now) {
 			return fail(codeUnknownMerchant, "Access token is not known or has expired")
 		}
 		return do(s, c)
 	}
+}
+
+// issued reports whether an access token is good.
+func (s *Simulator) issued(token string, now time.Time) bool {
+	end, known := s.tokens[token]
+	return known && now.Before(end)
 }
 
 // known reports whether hash and key are the account's.

@@ -35,13 +35,16 @@ func (p product) keyIsFile() bool { return p.in(keyFileCategory) }
 
 // in reports whether a category has this id, a text or a number, or this name.
 func (p product) in(wanted string) bool {
-	return slices.ContainsFunc(p.categories, func(c category) bool {
-		var id string
-		if json.Unmarshal(c.ID, &id) != nil {
-			id = string(c.ID)
-		}
-		return id == wanted || c.Name == wanted
-	})
+	return slices.ContainsFunc(p.categories, func(c category) bool { return c.text() == wanted || c.Name == wanted })
+}
+
+// text is a category's id as a text.
+func (c category) text() string {
+	var id string
+	if json.Unmarshal(c.ID, &id) != nil {
+		return string(c.ID)
+	}
+	return id
 }
 
 // parseCatalogue reads a page of products. What is not in G2A's page format is an

@@ -29,6 +29,9 @@ func (c call) send(t *testing.T, srv *g2atest.Server) reply {
 	case c.body != "":
 		headers = append(headers, "Content-Type: application/json")
 	}
+	if c.route == "POST /export/v1/orders" {
+		headers = append(headers, idempotencyKey)
+	}
 	return send(t, srv, method, c.path, c.body, headers...)
 }
 
@@ -45,6 +48,11 @@ func everyCall(t *testing.T, srv *g2atest.Server) []call {
 		{"GET /v1/order/details/{id}", "/v1/order/details/" + id, "", account},
 		{"GET /v1/order/key/{id}", "/v1/order/key/" + id, "", account},
 		{"POST /oauth/token", "/oauth/token", grant.Encode(), ""},
+		{"GET /export/v1/product-offers", "/export/v1/product-offers?page=2&itemsPerPage=10", "", token},
+		{"GET /export/v1/product-offers/{id}", "/export/v1/product-offers/" + plentiful, "", token},
+		{"GET /export/v1/products", "/export/v1/products?productIds[]=" + plentiful, "", token},
+		{"POST /export/v1/orders", "/export/v1/orders", v2Order(plentiful, 2, "4.99"), token},
+		{"GET /export/v1/orders/{id}/keys", "/export/v1/orders/" + placeOrder(t, srv, wholeEuro, 1).ID + "/keys", "", token},
 	}
 	for _, base := range []string{"/v1", "/integration-api/v1"} {
 		offer := createOffer(t, srv, token, `{"offerType":"game","productId":"`+plentiful+`","price":5,"visibility":"all","variant":{"edition":"gold"}}`)
@@ -100,14 +108,14 @@ func TestEveryOperationIsAsInTheContract(t *testing.T) {
 	next := contracttest.G2A().Transport(srv.Client().Transport, func(err error) { t.Error(err) })
 	srv.Client().Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 		response, err := next.RoundTrip(r)
-		if err == nil && response.StatusCode == http.StatusOK {
+		if err == nil && response.StatusCode < 300 {
 			exercised[contracttest.G2A().Operation(r)] = true
 		}
 		return response, err
 	})
 	for _, c := range calls {
-		if got := c.send(t, srv); got.status != http.StatusOK {
-			t.Errorf("%s: answer is %d %s, want 200", c.route, got.status, got.body)
+		if got := c.send(t, srv); got.status > 299 {
+			t.Errorf("%s: answer is %d %s, want a success", c.route, got.status, got.body)
 		}
 	}
 	if got, want := slices.Sorted(maps.Keys(exercised)), contracttest.G2A().Operations(); !slices.Equal(got, want) {

@@ -59,9 +59,13 @@ func TestOrderBookOverHTTP(t *testing.T) {
 	first, second := createOrder(t, c, plentiful), createOrder(t, c, wholeEuro)
 	clock.Advance(time.Hour)
 	got := send(t, srv, "GET", "/_sim/orders", "")
-	rest := `","status":"pending","created_at":1740830400,"lapsed":true,"paid":false,"pay_calls":0,"charges":0,"charged":0,"key_calls":0,"key_revealed":false}`
-	want := `{"orders":[{"id":"` + first.ID + `","product_id":"` + plentiful + `","price":4.99,"key_sha256":"` + record(t, srv, first.ID).KeySHA256 + rest +
-		`,{"id":"` + second.ID + `","product_id":"` + wholeEuro + `","price":5,"key_sha256":"` + record(t, srv, second.ID).KeySHA256 + rest + `]}`
+	unpaid := func(order g2a.Order, productID, price string) string {
+		sum := record(t, srv, order.ID).KeySHA256
+		return `{"id":"` + order.ID + `","product_id":"` + productID + `","price":` + price + `,"key_sha256":"` + sum +
+			`","status":"pending","created_at":1740830400,"lapsed":true,"paid":false,"pay_calls":0,"charges":0,"charged":0,` +
+			`"key_calls":0,"key_revealed":false,"quantity":1,"keys_sha256":["` + sum + `"]}`
+	}
+	want := `{"orders":[` + unpaid(first, plentiful, "4.99") + `,` + unpaid(second, wholeEuro, "5") + `]}`
 	if got.body != want {
 		t.Errorf("the book is\n%s\nwant\n%s", got.body, want)
 	}

@@ -11,7 +11,7 @@ type orderDetails struct {
 // orderDetails is GET /order/details/{id}. Calls that lag behind the creation do not
 // count for the payment, so that a client that pays at once meets both lags.
 func (s *Simulator) orderDetails(c *call) answer {
-	o := s.find(c)
+	o := s.find(c, false)
 	if o == nil {
 		return orderNotFound()
 	}

@@ -48,6 +48,8 @@ type errorBody struct {
 	Status  string `json:"status"` // always "ERROR"
 	Message string `json:"message"`
 	Code    string `json:"code,omitempty"`
+
+	fields []fieldError // of the Export API v2's envelope alone
 }
 
 // fail is the answer for one of G2A's codes.

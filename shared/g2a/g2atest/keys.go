@@ -55,7 +55,7 @@ type productKey struct {
 
 // orderKey is GET /order/key/{id}: the key, once.
 func (s *Simulator) orderKey(c *call) answer {
-	o := s.find(c)
+	o := s.find(c, false)
 	if o == nil {
 		return orderNotFound()
 	}
@@ -65,10 +65,10 @@ func (s *Simulator) orderKey(c *call) answer {
 		return fail(codePaymentRequired, "Payment is required or in progress")
 	case o.status(c.now, s.options.CompleteAfter) != statusComplete:
 		return fail(codePaymentNotReady, "Payment is not ready yet")
-	case o.keyRevealed:
+	case o.keysRevealed > 0:
 		return fail(codeKeyDownloaded, "The key was downloaded already")
 	}
-	o.keyRevealed = true
+	o.keysRevealed = 1
 	s.tally.keysRevealed++
-	return ok(productKey{Key: o.key.text(), IsFile: o.key.isFile})
+	return ok(productKey{Key: o.keys[0].text(), IsFile: o.keys[0].isFile})
 }

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -70,7 +71,8 @@ func placeholders(real answer) []string {
 		"{{answer_deflate}}", compress(body, func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
 	}
 	if o := real.order; o != nil {
-		pairs = append(pairs, "{{key}}", o.key.text(), "{{order_id}}", o.id, "{{price}}", number(o.price).String())
+		keys, _ := json.Marshal(codes(o.keys)) // strings can always be written
+		pairs = append(pairs, "{{key}}", o.keys[0].text(), "{{keys}}", string(keys), "{{order_id}}", o.id, "{{price}}", number(o.price).String())
 	}
 	return pairs
 }

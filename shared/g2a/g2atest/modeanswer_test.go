@@ -83,7 +83,7 @@ func TestAnswerInPlaceOfG2As(t *testing.T) {
 		"all of the order":     {payRoute, `"body":"{{price}} {{key}} {{order_id}} {{order_id}}"`, "4.99 <key> <id> <id>", 200, "application/json", ""},
 		"of a new order":       {createRoute, `"body":"{{order_id}} {{price}} {{answer}}"`, "<next> 4.99 <answer>", 200, "application/json", ""},
 		"no order":             {productsRoute, `"body":"{{price}} {{key}} {{order_id}}"`, "{{price}} {{key}} {{order_id}}", 200, "application/json", ""},
-		"no placeholder":       {keyRoute, `"body":"{{keys}} {{ key }} {key} \\u00e9"`, `{{keys}} {{ key }} {key} \u00e9`, 200, "application/json", ""},
+		"no placeholder":       {keyRoute, `"body":"{{codes}} {{ key }} {key} \\u00e9"`, `{{codes}} {{ key }} {key} \u00e9`, 200, "application/json", ""},
 		"replacement as is":    {keyRoute, "\"body\":\"\uFFFD\"", "\ufffd", 200, "application/json", ""},
 		"replacement by hand":  {keyRoute, `"body":"\ufffd"`, "\ufffd", 200, "application/json", ""},
 		"surrogate escaped":    {keyRoute, `"body":"AB\\ud83dCD"`, `AB\ud83dCD`, 200, "application/json", ""},

@@ -7,8 +7,8 @@ import "encoding/json"
 type OrderRecord struct {
 	ID            string      `json:"id"`
 	ProductID     string      `json:"product_id"`
-	Price         json.Number `json:"price"`
-	KeySHA256     string      `json:"key_sha256"`               // hex, of the key string, given out or not yet
+	Price         json.Number `json:"price"`                    // of all pieces
+	KeySHA256     string      `json:"key_sha256"`               // hex, of the key string, given out or not yet; with several, of the first
 	Status        string      `json:"status"`                   // pending or complete, as details without a lag say
 	CreatedAt     int64       `json:"created_at"`               // unix seconds
 	Lapsed        bool        `json:"lapsed"`                   // not paid while its piece was reserved
@@ -18,7 +18,11 @@ type OrderRecord struct {
 	Charges       int         `json:"charges"`                  // times the wallet was charged
 	Charged       json.Number `json:"charged"`                  // and how much in all
 	KeyCalls      int         `json:"key_calls"`
-	KeyRevealed   bool        `json:"key_revealed"`
+	KeyRevealed   bool        `json:"key_revealed"` // with several, all of them
+
+	Quantity       int      `json:"quantity"`                  // pieces, 1 but for the Export API v2
+	IdempotencyKey string   `json:"idempotency_key,omitempty"` // of the Export API v2
+	KeysSHA256     []string `json:"keys_sha256"`               // of each key, in the order they are given out
 }
 
 // Orders returns the order book as of the clock, the oldest order first.
@@ -34,7 +38,7 @@ func (s *Simulator) Orders() []OrderRecord {
 			ID:            o.id,
 			ProductID:     s.stock.products[o.product].id,
 			Price:         number(o.price),
-			KeySHA256:     o.key.sha256,
+			KeySHA256:     o.keys[0].sha256,
 			Status:        o.status(now, s.options.CompleteAfter),
 			CreatedAt:     o.createdAt.Unix(),
 			Lapsed:        o.lapsed,
@@ -44,8 +48,20 @@ func (s *Simulator) Orders() []OrderRecord {
 			Charges:       o.charges,
 			Charged:       number(o.charged),
 			KeyCalls:      o.keyCalls,
-			KeyRevealed:   o.keyRevealed,
+			KeyRevealed:   o.keysRevealed == len(o.keys),
+
+			Quantity:       o.quantity,
+			IdempotencyKey: o.idempotencyKey,
+			KeysSHA256:     o.keySums(),
 		})
 	}
 	return book
+}
+
+func (o *order) keySums() []string {
+	sums := make([]string, len(o.keys))
+	for i, key := range o.keys {
+		sums[i] = key.sha256
+	}
+	return sums
 }

@@ -18,22 +18,27 @@ var errNoProduct = errors.New("there is no such product")
 // order is one line of the order book.
 type order struct {
 	id            string
+	v2            bool            // made by the Export API v2
 	product       int             // its place in the stock
-	price         decimal.Decimal // EUR
+	quantity      int             // pieces: one, but for the Export API v2
+	price         decimal.Decimal // EUR, of all pieces
 	createdAt     time.Time
 	lapsed        bool // not paid while the piece was reserved
 	accepted      bool // a payment was, and settles at once or later
 	paidAt        time.Time
-	transactionID string // of the first payment
-	pendingLeft   int    // details calls that still find it pending
-	unseenLeft    int    // details calls that do not see its creation yet
-	staleLeft     int    // details calls that do not see its payment yet
-	key           drawnKey
-	keyRevealed   bool
+	transactionID string     // of the first payment
+	pendingLeft   int        // details calls that still find it pending
+	unseenLeft    int        // details calls that do not see its creation yet
+	staleLeft     int        // details calls that do not see its payment yet
+	keys          []drawnKey // one a piece
+	keysRevealed  int        // the first ones
 	payCalls      int
 	keyCalls      int
+	readyCalls    int             // of the Export API v2: key calls since the keys are there
 	charges       int             // times the wallet was charged
 	charged       decimal.Decimal // EUR, in all
+
+	idempotencyKey, itemID string // of the Export API v2
 }
 
 func (o *order) paid() bool { return !o.paidAt.IsZero() }
@@ -46,9 +51,11 @@ func (o *order) status(now time.Time, completeAfter time.Duration) string {
 	return statusComplete
 }
 
-// find returns the call's order, or nil.
-func (s *Simulator) find(c *call) *order {
-	c.order = s.orders[c.id]
+// find returns the call's order, or nil. Each Export API knows its own orders alone.
+func (s *Simulator) find(c *call, v2 bool) *order {
+	if o := s.orders[c.id]; o != nil && o.v2 == v2 {
+		c.order = o
+	}
 	return c.order
 }
 
@@ -75,11 +82,11 @@ func (s *Simulator) createOrder(c *call) answer {
 	if wish.maxPrice != nil && wish.maxPrice.LessThan(price) {
 		return fail(codeInvalidData, "max_price: the cheapest offer is above it")
 	}
-	o := &order{id: s.newOrderID(), product: place, price: price, createdAt: c.now, unseenLeft: s.options.DetailsLag}
+	o := &order{id: s.newOrderID(), product: place, quantity: 1, price: price, createdAt: c.now, unseenLeft: s.options.DetailsLag}
 	if !s.stock.reserve(o) {
 		return fail(codeInvalidData, "product_id: the product is out of stock")
 	}
-	o.key = s.drawKey(s.stock.products[place].keyIsFile())
+	o.keys = []drawnKey{s.drawKey(s.stock.products[place].keyIsFile())}
 	s.orders[o.id], c.order = o, o
 	s.orderIDs = append(s.orderIDs, o.id)
 	s.tally.ordersCreated++

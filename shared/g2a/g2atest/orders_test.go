@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -47,14 +48,14 @@ func TestOrderFromItsCreationToItsKey(t *testing.T) {
 	}
 	want := g2atest.OrderRecord{
 		ID: order.ID, ProductID: plentiful, Price: "4.99", Status: "complete", Paid: true, TransactionID: transactionID,
-		PayCalls: 2, Charges: 1, Charged: "4.99", KeyCalls: 3, KeyRevealed: true,
+		PayCalls: 2, Charges: 1, Charged: "4.99", KeyCalls: 3, KeyRevealed: true, Quantity: 1,
 	}
 	got := record(t, srv, order.ID)
 	if got.CreatedAt == 0 {
 		t.Error("the record has no time of creation")
 	}
-	want.CreatedAt, want.KeySHA256 = got.CreatedAt, got.KeySHA256
-	if got != want {
+	want.CreatedAt, want.KeySHA256, want.KeysSHA256 = got.CreatedAt, got.KeySHA256, []string{hexSHA256(key.Value.Reveal())}
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("record is %+v, want %+v", got, want)
 	}
 }

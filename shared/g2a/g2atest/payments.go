@@ -19,7 +19,7 @@ type payment struct {
 // ORD05 makes the client look at the details. With Options.ChargesAgain it is a
 // payment like the first.
 func (s *Simulator) payOrder(c *call) answer {
-	o := s.find(c)
+	o := s.find(c, false)
 	if o == nil {
 		return orderNotFound()
 	}
@@ -56,7 +56,7 @@ func (s *Simulator) settle(p acceptedPayment) {
 	if !o.paid() {
 		o.paidAt, o.transactionID = p.settlesAt, p.transactionID
 		o.pendingLeft, o.staleLeft = s.options.PendingDetails, s.options.DetailsLag
-		s.stock.sold[o.product]++
+		s.stock.sold[o.product] += o.quantity
 		s.tally.ordersPaid++
 	}
 	o.charges, o.charged = o.charges+1, o.charged.Add(o.price)

@@ -2,12 +2,13 @@ package g2atest
 
 import "net/http"
 
-// api is one of G2A's two APIs, which count their calls apart. A token is asked of
-// the Import API.
+// api is one of G2A's APIs, which count their calls separately. A token is asked of the
+// Import API.
 type api int
 
 const (
 	exportAPI api = iota
+	exportV2API
 	importAPI
 	apis // how many there are
 )

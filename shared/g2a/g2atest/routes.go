@@ -28,7 +28,7 @@ type call struct {
 // operation does a call. It is called with the simulator locked.
 type operation func(*Simulator, *call) answer
 
-// route registers every call of both APIs and the control routes. The patterns
+// route registers every call of the APIs and the control routes. The patterns
 // are also the names that faults and stats go by.
 func (s *Simulator) route() {
 	s.mux, s.routes = http.NewServeMux(), map[string]api{}
@@ -40,6 +40,15 @@ func (s *Simulator) route() {
 		"GET /v1/order/key/{id}":     withCredentials((*Simulator).orderKey),
 	} {
 		s.serve(exportAPI, pattern, do)
+	}
+	for pattern, do := range map[string]operation{
+		"GET /export/v1/product-offers":      withBearer((*Simulator).listProductOffers),
+		"GET /export/v1/product-offers/{id}": withBearer((*Simulator).getProductOffer),
+		"GET /export/v1/products":            withBearer((*Simulator).listProductDetails),
+		"POST /export/v1/orders":             withBearer((*Simulator).placeOrder),
+		"GET /export/v1/orders/{id}/keys":    withBearer((*Simulator).orderKeys),
+	} {
+		s.serve(exportV2API, pattern, do)
 	}
 	s.serve(importAPI, "POST /oauth/token", (*Simulator).grantToken)
 	// The sandbox has the Import API under the Export API's base path, live under its own.
@@ -89,6 +98,9 @@ func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 			reply = due.inPlaceOf(s.do(do, r, body))
 		default:
 			reply = s.do(do, r, body)
+		}
+		if s.routes[route] == exportV2API { // what the operation itself says is enveloped already
+			reply = reply.enveloped(s.newNonce())
 		}
 		switch due.Mode {
 		case modeTruncated:

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	defaultTokenLife    = time.Hour
-	defaultWallet       = 10_000 // EUR
+	defaultTokenLife    = 5 * time.Minute // as its sandbox was seen to state
+	defaultWallet       = 10_000          // EUR
 	webhookTimeout      = 30 * time.Second
 	reservationDuration = 30 * time.Minute // G2A's, said by the maintainers of its official client
 	currency            = "EUR"
@@ -36,8 +36,8 @@ type Options struct {
 	Catalogue []byte
 	// Wallet is the account's money at the start, in EUR; zero is 10000.
 	Wallet decimal.Decimal
-	// TokenLife is how long an access token is good, in whole seconds; zero is
-	// an hour, as at G2A.
+	// TokenLife is how long an access token is good, in whole seconds; zero is 300
+	// seconds, as in G2A's sandbox.
 	TokenLife time.Duration
 	// CompleteAfter is how long after its payment an order is complete; zero is
 	// at once.
@@ -60,7 +60,9 @@ type Options struct {
 	// FileKeySize is how many bytes a key that is a file has before base64, at least 79;
 	// zero is a short text.
 	FileKeySize int
-	// RateLimit is how many calls each of the two APIs takes in a second of the
+	// V2 is how the Export API v2 behaves where G2A's public documents are silent.
+	V2 V2Options
+	// RateLimit is how many calls each of the APIs takes in a second of the
 	// clock; zero is any number. Beyond it the answer is 429 with BR03 and a
 	// Retry-After of a second, and the work is not done.
 	RateLimit int
@@ -78,7 +80,7 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Simulator is a G2A sandbox in memory: an http.Handler that serves both APIs, the
+// Simulator is a G2A sandbox in memory: an http.Handler that serves its APIs, the
 // OAuth2 token endpoint and the control routes under /_sim. It is safe for
 // concurrent use.
 type Simulator struct {
@@ -100,9 +102,10 @@ type state struct {
 	tokens    map[string]time.Time // access token to its end
 	funds     decimal.Decimal      // EUR that no payment was accepted for
 	stock     stock
-	orders    map[string]*order // by id
-	orderIDs  []string          // the oldest first
-	unsettled []acceptedPayment // the oldest first
+	orders    map[string]*order     // by id
+	orderIDs  []string              // the oldest first
+	names     map[string]namedOrder // of the Export API v2, by idempotency key
+	unsettled []acceptedPayment     // the oldest first
 	offers    []*offer
 	jobs      map[string]job // by id
 }
@@ -135,10 +138,14 @@ func (o *Options) check() error {
 	case o.FileKeySize != 0 && o.FileKeySize < minFileKeySize:
 		return fmt.Errorf("a key that is a file has at least %d bytes", minFileKeySize)
 	}
+	if err := o.V2.check(); err != nil {
+		return fmt.Errorf("the Export API v2: %w", err)
+	}
 	return nil
 }
 
 func (o *Options) fillDefaults() {
+	o.V2.fillDefaults()
 	if o.Catalogue == nil {
 		o.Catalogue = embeddedCatalogue
 	}
@@ -182,6 +189,7 @@ func (s *Simulator) Reset() {
 		funds:  s.options.Wallet,
 		stock:  newStock(s.catalogue),
 		orders: map[string]*order{},
+		names:  map[string]namedOrder{},
 		jobs:   map[string]job{},
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// issueToken is GET /token: an access token of the Import API for the Export
-// API's credentials.
-func (s *Simulator) issueToken(c *call) answer { return ok(s.newToken(c.now)) }
+// issueToken is GET /token: an access token for the Export API v1's credentials.
+func (s *Simulator) issueToken(c *call) answer { return ok(s.newToken("Bearer", c.now)) }
 
 // grantToken is POST /oauth/token: an access token by OAuth2's client credentials
 // (RFC 6749, 4.4), with the errors of that document and not G2A's.
@@ -22,7 +21,7 @@ func (s *Simulator) grantToken(c *call) answer {
 	case !s.known(form.Get("client_id"), form.Get("client_secret")):
 		return refuseGrant(http.StatusUnauthorized, "invalid_client")
 	}
-	return ok(s.newToken(c.now))
+	return ok(s.newToken("bearer", c.now)) // as its sandbox was seen to write it
 }
 
 func refuseGrant(status int, reason string) answer {
@@ -38,7 +37,7 @@ type accessToken struct {
 }
 
 // newToken issues a token. Earlier ones stay good until their own end.
-func (s *Simulator) newToken(now time.Time) accessToken {
+func (s *Simulator) newToken(kind string, now time.Time) accessToken {
 	for token, end := range s.tokens {
 		if !now.Before(end) {
 			delete(s.tokens, token)
@@ -47,7 +46,7 @@ func (s *Simulator) newToken(now time.Time) accessToken {
 	token := accessToken{
 		AccessToken: s.randomHex(4),
 		ExpiresIn:   int(s.options.TokenLife / time.Second),
-		TokenType:   "Bearer",
+		TokenType:   kind,
 	}
 	s.tokens[token.AccessToken] = now.Add(s.options.TokenLife)
 	s.tally.tokensIssued++
