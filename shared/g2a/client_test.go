@@ -154,6 +154,13 @@ const (
 	goodJob        = `{"jobId":"j1","status":"completed","resourceId":"o1","resourceType":"offer"}`
 	goodPrices     = `{"income":{"ALL":4.45},"finalePrice":{"DE":5.94,"OTHER":4.99},"businessFinalPrice":{"ALL":4.99},"businessIncome":{"ALL":4.4}}`
 	goodSellers    = `{"data":[{"productId":"7"}]}`
+
+	goodEntry          = `{"id":"7","name":"A","totalQuantity":3,"minPrice":"4.99","currency":"EUR","offers":[{"id":"f1","price":"4.99","quantity":3}]}`
+	goodProductOffer   = `{"data":` + goodEntry + `}`
+	goodProductOffers  = `{"data":[` + goodEntry + `],"meta":{"page":1,"itemsPerPage":10,"totalResults":1,"hasNext":false}}`
+	goodProductDetails = `{"data":[` + goodEntry + `]}`
+	goodPlaced         = `{"data":{"id":"42","status":"pending","totalPrice":"9.98","currency":"EUR"}}`
+	goodKeys           = `{"data":[{"item":{"id":"i1"},"keys":[{"code":"AAAA-1"},{"code":"AAAA-2"}]}]}`
 )
 
 // Every call of the client, with an answer of success.
@@ -214,12 +221,36 @@ var (
 		_, err := c.Bestsellers(ctx, g2a.BestsellerQuery{})
 		return err
 	}}
+	productOffers = call{"product offers", goodProductOffers, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.ProductOffers(ctx, g2a.ProductOfferQuery{})
+		return err
+	}}
+	productOffer = call{"product offer", goodProductOffer, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.ProductOffer(ctx, "7")
+		return err
+	}}
+	productDetails = call{"product details", goodProductDetails, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.ProductDetails(ctx, []string{"7"})
+		return err
+	}}
+	place = call{"place", goodPlaced, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.PlaceOrder(ctx, newWish())
+		return err
+	}}
+	orderKeys = call{"keys", goodKeys, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.OrderKeys(ctx, "42")
+		return err
+	}}
 	withCredentials = []call{products, details, token, create, pay, key}
-	withToken       = []call{offer, offers, job, prices, bestsellers, createOffer, changeOffer, addInventory}
-	reads           = []call{products, details, token, offer, offers, job, prices, bestsellers}
-	onces           = []call{create, pay, key, createOffer, changeOffer, addInventory}
+	withToken       = []call{offer, offers, job, prices, bestsellers, createOffer, changeOffer, addInventory, productOffers, productOffer, productDetails, place, orderKeys}
+	reads           = []call{products, details, token, offer, offers, job, prices, bestsellers, productOffers, productOffer, productDetails}
+	onces           = []call{create, pay, key, createOffer, changeOffer, addInventory, place, orderKeys}
 	allCalls        = append(append([]call{}, withCredentials...), withToken...)
 )
+
+func newWish() g2a.NewOrder {
+	return g2a.NewOrder{IdempotencyKey: "5a1c7e4e-0000-4000-8000-000000000001", ProductID: "7", Quantity: 2, MaxPrice: money("5.5")}
+}
 
 func newOffer() g2a.NewOffer {
 	return g2a.NewOffer{Type: g2a.OfferGame, ProductID: "7", Price: money("4.99"), Visibility: g2a.VisibleAll}
@@ -242,7 +273,7 @@ func money(amount string) g2a.Money {
 func TestAttempts(t *testing.T) {
 	throttled, unavailable, badGateway := answer(429, body("BR03")), answer(503, ""), answer(502, body("ORD122"))
 	page := func(status int) reply { return answer(status, "<html>Just a moment...</html>") }
-	notKey := slices.DeleteFunc(slices.Clone(allCalls), func(c call) bool { return c.name == key.name })
+	notKey := slices.DeleteFunc(slices.Clone(allCalls), func(c call) bool { return c.name == key.name || c.name == orderKeys.name })
 	tests := []struct {
 		name    string
 		calls   []call
@@ -275,7 +306,7 @@ func TestAttempts(t *testing.T) {
 		{"401 is not retried", allCalls, []reply{answer(401, body("AUTH02"))}, 1, g2a.ErrCredentialsRejected},
 		{"408 with an unknown code is not retried", allCalls, []reply{answer(408, body("ORD999"))}, 1, g2a.ErrInvalidRequest},
 		{"a malformed success is not retried", notKey, []reply{answer(200, "<html>")}, 1, g2a.ErrMalformedAnswer},
-		{"a page as a success is not retried by the key", []call{key}, []reply{page(200)}, 1, g2a.ErrUnavailable},
+		{"a page as a success is not retried by the keys", []call{key, orderKeys}, []reply{page(200)}, 1, g2a.ErrUnavailable},
 		{"an empty success is not retried", allCalls, []reply{answer(200, "")}, 1, g2a.ErrMalformedAnswer},
 	}
 	for _, test := range tests {
@@ -930,7 +961,7 @@ func server(t *testing.T, http2 bool, handler http.HandlerFunc) *g2a.Client {
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	cfg := testConfig()
-	cfg.ExportURL, cfg.ImportURL, cfg.TokenURL = srv.URL+"/v1", srv.URL, srv.URL+"/oauth/token"
+	cfg.ExportURL, cfg.ExportV2URL, cfg.ImportURL, cfg.TokenURL = srv.URL+"/v1", srv.URL+"/export/v1", srv.URL, srv.URL+"/oauth/token"
 	return g2a.New(cfg, g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: srv.Client().Transport})
 }
 

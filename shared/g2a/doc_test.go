@@ -2,6 +2,7 @@ package g2a_test
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"reflect"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/g2a-lambda/g2a-lambda/contracts/contracttest"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
@@ -44,6 +46,63 @@ func TestDocumentation(t *testing.T) {
 		if !told(code) {
 			t.Errorf("the error %s is in no table", code)
 		}
+	}
+}
+
+// TestCallTables: every row names a route of the contract and methods of the client, and
+// has a source of the legend and a confidence.
+func TestCallTables(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, calls, _ := strings.Cut(string(text), "// # Calls\n")
+	calls, legend, _ := strings.Cut(calls, "// The source is")
+	row := regexp.MustCompile(`(?m)^//\t([A-Z]+) +(/\S*) +([A-Z]\w+(?:, (?:with )?[A-Z]\w+)*) +(\S.*?) +(freely|429) +([a-z]+(?:, [a-z]+)*) +(high|medium|low)$`)
+	client := reflect.TypeFor[*g2a.Client]()
+	for _, of := range []struct {
+		api, base string
+		rows      int
+	}{{"The Export API v1", "/v1", 5}, {"The Export API v2", "/export/v1", 5}, {"The Import API", "", 15}, {"The token endpoint", "", 2}} {
+		t.Run(of.api, func(t *testing.T) {
+			_, table, _ := strings.Cut(calls, "// "+of.api)
+			table, _, _ = strings.Cut(table, "//\n// The ")
+			rows := row.FindAllStringSubmatch(table, -1)
+			if len(rows) != of.rows || strings.Count(table, "//\t") != of.rows+1 {
+				t.Errorf("%d of %d rows are of the form, want %d below a heading", len(rows), strings.Count(table, "//\t"), of.rows)
+			}
+			for _, cells := range rows {
+				method, path, names, sources := cells[1], of.base+cells[2], cells[3], cells[6]
+				if path == "/token" {
+					path = "/v1" + path
+				}
+				assertRoute(t, method, path)
+				names, _, _ = strings.Cut(names, ", with ")
+				for _, name := range strings.Split(names, ", ") {
+					if _, exists := client.MethodByName(name); !exists {
+						t.Errorf("%s %s: the client has no %s", method, path, name)
+					}
+				}
+				for _, source := range strings.Split(sources, ", ") {
+					if !strings.Contains(legend, "//\t"+strings.TrimSuffix(source, "s")) {
+						t.Errorf("%s %s: the source %s is not explained", method, path, source)
+					}
+				}
+			}
+		})
+	}
+}
+
+// assertRoute checks that the contract has a route.
+func assertRoute(t *testing.T, method, path string) {
+	t.Helper()
+	target := regexp.MustCompile(`{\w+}`).ReplaceAllString(path, "00000000-0000-4000-8000-000000000001")
+	r, err := http.NewRequestWithContext(t.Context(), method, "https://g2a.test"+target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contracttest.G2A().Operation(r) == "" {
+		t.Errorf("%s %s is not in the contract", method, path)
 	}
 }
 

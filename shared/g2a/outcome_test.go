@@ -63,19 +63,20 @@ func TestOutcomeOfVerdicts(t *testing.T) {
 		{"BR02", 400, g2a.NotDone, nil},
 		{"BR03", 429, g2a.NotDone, nil},
 		{"ORD02", 404, g2a.NotDone, nil},
-		{"ORD03", 403, g2a.NotDone, map[string]g2a.Outcome{"pay": g2a.OutcomeUnknown}},
-		{"ORD05", 402, g2a.NotDone, map[string]g2a.Outcome{"pay": g2a.OutcomeUnknown}},
-		{"ORD004", 400, g2a.OutcomeUnknown, map[string]g2a.Outcome{"pay": g2a.Done, "key": g2a.Done}},
+		{"ORD03", 403, g2a.NotDone, map[string]g2a.Outcome{"pay": g2a.OutcomeUnknown, "place": g2a.OutcomeUnknown}},
+		{"ORD05", 402, g2a.NotDone, map[string]g2a.Outcome{"pay": g2a.OutcomeUnknown, "place": g2a.OutcomeUnknown}},
+		{"ORD004", 400, g2a.OutcomeUnknown, map[string]g2a.Outcome{"pay": g2a.Done, "key": g2a.Done, "place": g2a.Done, "keys": g2a.Done}},
 		{"ORD112", 403, g2a.NotDone, nil},
 		{"ORD114", 403, g2a.NotDone, nil},
 		{"ORD121", 403, g2a.NotDone, nil},
 		{"ORD122", 502, g2a.OutcomeUnknown, nil},
 		{"ORD122", 400, g2a.OutcomeUnknown, nil},
 		{"ORD112", 500, g2a.OutcomeUnknown, nil},
-		{"ORD999", 403, g2a.OutcomeUnknown, nil},
-		{"", 400, g2a.OutcomeUnknown, nil},
+		{"ORD999", 403, g2a.OutcomeUnknown, map[string]g2a.Outcome{"place": g2a.NotDone, "keys": g2a.NotDone}},
+		{"ORD999", 418, g2a.OutcomeUnknown, nil},
+		{"", 400, g2a.OutcomeUnknown, map[string]g2a.Outcome{"place": g2a.NotDone, "keys": g2a.NotDone}},
 		{"", 401, g2a.NotDone, nil},
-		{"", 402, g2a.NotDone, map[string]g2a.Outcome{"pay": g2a.OutcomeUnknown}},
+		{"", 402, g2a.NotDone, map[string]g2a.Outcome{"pay": g2a.OutcomeUnknown, "place": g2a.OutcomeUnknown}},
 		{"", 404, g2a.NotDone, nil},
 		{"", 429, g2a.NotDone, nil},
 		{"", 409, g2a.OutcomeUnknown, nil},
@@ -162,6 +163,7 @@ func TestNotSent(t *testing.T) {
 				for range 5 {
 					_, _ = c.PayOrder(context.Background(), "42")
 					_, _ = c.CreateOffer(context.Background(), newOffer())
+					_, _ = c.PlaceOrder(context.Background(), newWish())
 				}
 			}
 		}, g2a.ErrUnavailable, "circuit breaker open", onces},
@@ -170,6 +172,7 @@ func TestNotSent(t *testing.T) {
 			s.use = func(c *g2a.Client) {
 				_, _ = c.PayOrder(context.Background(), "42")
 				_, _ = c.CreateOffer(context.Background(), newOffer())
+				_, _ = c.PlaceOrder(context.Background(), newWish())
 			}
 			s.ctx = deadline(s.ctx, 8*time.Second)
 		}, g2a.ErrThrottled, "own rate limit", onces},

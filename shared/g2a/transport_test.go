@@ -243,7 +243,7 @@ func answerFrames(framer *http2.Framer, stream uint32) error {
 func (b *brittle) client(transport http.RoundTripper) (*g2a.Client, *calls) {
 	cfg, observed := testConfig(), &calls{}
 	base := "https://" + b.listener.Addr().String()
-	cfg.ExportURL, cfg.ImportURL, cfg.TokenURL = base+"/v1", base, base+"/v1/token"
+	cfg.ExportURL, cfg.ExportV2URL, cfg.ImportURL, cfg.TokenURL = base+"/v1", base+"/export/v1", base, base+"/v1/token"
 	return g2a.New(cfg, g2a.Options{Credentials: testCredentials, Tokens: fixedToken, Transport: transport, Observer: observed}), observed
 }
 
