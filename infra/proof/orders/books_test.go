@@ -9,6 +9,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
 
@@ -30,9 +31,6 @@ type audit struct {
 	problems []string
 }
 
-// mostCreated orders are made at G2A for one of the shop's without a person.
-const mostCreated = 3
-
 func (a *audit) problem(o *order, format string, args ...any) {
 	a.problems = append(a.problems, fmt.Sprintf("order %s (%s): ", o.ref, o.kind)+fmt.Sprintf(format, args...))
 }
@@ -45,14 +43,18 @@ func (s *stack) audit(orders []*order, complete bool) *audit {
 	for _, sold := range s.Simulator.Orders() {
 		book[sold.ProductID] = append(book[sold.ProductID], sold)
 	}
-	keys := map[string]string{}
+	owners := map[string]string{}
 	for _, o := range orders {
-		record := s.item("ORDER#"+o.ref, "ORDER")
-		a.order(o, record, append(book[o.product], book[o.dearer]...), complete)
-		if key := record["product_key"]; key != "" && keys[key] != "" {
-			a.problem(o, "its key is that of order %s too", keys[key])
-		} else if key != "" {
-			keys[key] = o.ref
+		record, keys := s.item("ORDER#"+o.ref, "ORDER"), s.keysOf(o.ref)
+		a.order(o, record, keys, append(book[o.product], book[o.dearer]...), complete && s.options.market.api == g2a.ExportV1)
+		if most := s.options.market.mostMade; len(book[o.product])+len(book[o.dearer]) > most {
+			a.problem(o, "more than %d orders are made for it at G2A", most)
+		}
+		for _, key := range keys {
+			if owners[key] != "" {
+				a.problem(o, "its key is that of order %s too", owners[key])
+			}
+			owners[key] = o.ref
 		}
 	}
 	return a
@@ -67,42 +69,46 @@ func (a *audit) wholly(stats g2atest.Stats) {
 }
 
 // order holds one record against what G2A has sold for it.
-func (a *audit) order(o *order, record map[string]string, sold []g2atest.OrderRecord, complete bool) {
+func (a *audit) order(o *order, record map[string]string, keys []string, sold []g2atest.OrderRecord, complete bool) {
 	step, own := record["step"], record["g2a_order_id"]
 	a.ends[step]++
 	a.created += len(sold)
 	if !final(step) {
 		a.problem(o, "is without an end, at %q", step)
 	}
-	paid, pays, hasKey := 0, 0, record["product_key"] != ""
+	paid, pays := 0, 0
+	have := map[string]int{}
+	for _, key := range keys {
+		have[digest(key)]++
+	}
 	for _, at := range sold {
 		a.charges += at.Charges
 		if at.Charges > 0 {
 			paid++
 			pays += at.PayCalls - at.Charges
-			a.payment(o, at, step, own)
+			a.payment(o, at, step, record)
 		}
-		if at.KeyRevealed {
-			a.key(o, at, step, hasKey && at.ID == own)
+		for n, sum := range at.KeysSHA256 {
+			stored := have[sum] == 1 && at.ID == own
+			if n < at.KeysRevealed {
+				a.key(o, at, step, stored)
+			} else if stored {
+				a.problem(o, "has a key that G2A has not revealed")
+			}
+			delete(have, sum)
 		}
-		if hasKey && at.ID == own && !at.KeyRevealed {
-			a.problem(o, "has a key that G2A has not revealed")
-		}
-		if sum := sha256.Sum256([]byte(record["product_key"])); hasKey && at.ID == own && hex.EncodeToString(sum[:]) != at.KeySHA256 {
-			a.problem(o, "has another key than G2A has revealed")
-		}
+	}
+	if len(have) > 0 {
+		a.problem(o, "has %d keys that G2A has not revealed, or twice", len(have))
 	}
 	a.paid += paid
 	a.most = max(a.most, len(sold))
-	if len(sold) > mostCreated {
-		a.problem(o, "%d orders are made for it at G2A", len(sold))
-	}
 	if paid > 1 {
 		a.double++
 		a.problem(o, "%d orders are paid for it", paid)
 	}
-	if step == "fulfilled" && (paid != 1 || !hasKey) {
-		a.problem(o, "is fulfilled with %d paid orders, its key stored: %v", paid, hasKey)
+	if step == "fulfilled" && (paid != 1 || len(keys) != o.quantity) {
+		a.problem(o, "is fulfilled with %d paid orders and %d keys of %d stored", paid, len(keys), o.quantity)
 	}
 	if complete && pays > o.latePay {
 		a.problem(o, "paid again without asking first: %d times", pays)
@@ -110,18 +116,26 @@ func (a *audit) order(o *order, record map[string]string, sold []g2atest.OrderRe
 }
 
 // payment holds one paid order against the record.
-func (a *audit) payment(o *order, at g2atest.OrderRecord, step, own string) {
+func (a *audit) payment(o *order, at g2atest.OrderRecord, step string, record map[string]string) {
 	if at.Charges > 1 {
 		a.double++
 		a.problem(o, "order %s of G2A is charged %d times", at.ID, at.Charges)
 	}
-	if charged := decimal.RequireFromString(at.Charged.String()); charged.GreaterThan(o.limit) {
+	if charged := decimal.RequireFromString(at.Charged.String()); charged.GreaterThan(o.limit.Mul(decimal.NewFromInt(int64(o.quantity)))) {
 		a.above++
-		a.problem(o, "%s is paid, and %s is the limit", charged, o.limit)
+		a.problem(o, "%s is paid, and %s is the limit of each of %d", charged, o.limit, o.quantity)
 	}
-	if at.ID != own || (step != "fulfilled" && step != "needs_attention") {
+	// On v2 an order whose id was never heard is named by its idempotency key.
+	own := record["g2a_order_id"]
+	known := at.ID == own || own == "" && at.IdempotencyKey != "" && at.IdempotencyKey == record["idempotency_key"]
+	if !known || (step != "fulfilled" && step != "needs_attention") {
 		a.problem(o, "order %s of G2A is paid, and the record says %s of %q", at.ID, step, own)
 	}
+}
+
+func digest(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
 }
 
 // key tells where a revealed key has come to.

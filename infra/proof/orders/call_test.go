@@ -20,7 +20,7 @@ type call struct {
 
 // ofG2A reports whether it is one to G2A, whose names are the routes that the
 // simulator knows.
-func (c call) ofG2A() bool { return strings.Contains(c.name, " /v1/") }
+func (c call) ofG2A() bool { return strings.Contains(c.name, " /") }
 
 // attribute is a text or a number of an item.
 type attribute struct{ S, N string }
@@ -41,6 +41,9 @@ func storeCall(r *proof.Request) call {
 	_ = json.Unmarshal(r.Body, &request) // another form is another call, which keeps its name
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	c.name = operation
+	if strings.HasPrefix(request.Key["pk"].S+request.Item["pk"].S, "TOKEN#") {
+		return call{name: operation} // no order's: proofs of their own are about the token
+	}
 	switch {
 	case operation == "GetItem" && strings.HasPrefix(request.Key["pk"].S, "ORDER#"):
 		c.name = "load"
@@ -70,9 +73,14 @@ const (
 	keyRoute      = "GET /v1/order/key/{id}"
 )
 
-var orderPath = regexp.MustCompile(`^(/v1/order/(?:pay|details|key)/).+`)
+// idPath is a path with an id, which may be followed by more.
+var idPath = regexp.MustCompile(`^(/v1/order/(?:pay|details|key)/|/export/v1/(?:orders|product-offers)/)[^/]+`)
 
-// g2aCall reads a request to G2A.
+// g2aCall reads a request to G2A. One for a token is no order's.
 func g2aCall(r *proof.Request) call {
-	return call{trace: r.Header.Get("X-Correlation-ID"), name: r.Method + " " + orderPath.ReplaceAllString(r.URL.Path, "$1{id}")}
+	c := call{trace: r.Header.Get("X-Correlation-ID"), name: r.Method + " " + idPath.ReplaceAllString(r.URL.Path, "$1{id}")}
+	if strings.HasSuffix(r.URL.Path, "/token") {
+		c.trace = ""
+	}
+	return c
 }

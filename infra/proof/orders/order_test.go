@@ -36,6 +36,7 @@ type order struct {
 	// price has grown: one cent above the limit.
 	product, dearer string
 	file            bool // its key is one
+	quantity        int  // keys
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -71,14 +72,14 @@ func newOrders(prefix string, seed uint64, number int) []*order {
 
 // input is the workflow's.
 func (o *order) input() []byte {
-	return fmt.Appendf(nil, `{"order_ref":%q,"product_id":%q,"max_price":%q,"currency":"EUR"}`, o.ref, o.product, o.limit.StringFixed(2))
+	return fmt.Appendf(nil, `{"order_ref":%q,"product_id":%q,"max_price":%q,"currency":"EUR","quantity":%d}`, o.ref, o.product, o.limit.StringFixed(2), o.quantity)
 }
 
 // hold keeps the request of a call for later.
 func (o *order) hold(request func(), c call) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if c.name == payRoute {
+	if c.name == payRoute || c.name == placeRoute {
 		o.latePay++
 	}
 	o.late = append(o.late, request)
@@ -149,7 +150,7 @@ func market(g2a http.Handler, orders []*order) http.Handler {
 		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || r.URL.Path != "/v1/order" {
+		if r.Method != http.MethodPost || r.URL.Path != "/v1/order" && r.URL.Path != "/export/v1/orders" {
 			g2a.ServeHTTP(w, r)
 			return
 		}
@@ -162,6 +163,9 @@ func market(g2a http.Handler, orders []*order) http.Handler {
 		}
 		if json.Unmarshal(body, &wish) == nil && dearer[wish.ProductID] != "" {
 			body = fmt.Appendf(nil, `{"product_id":%q}`, dearer[wish.ProductID])
+		}
+		for product, instead := range dearer { // on v2, whose limit is minded
+			body = bytes.ReplaceAll(body, []byte(`"productId":"`+product+`"`), []byte(`"productId":"`+instead+`"`))
 		}
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		g2a.ServeHTTP(w, r)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ import (
 	proof "github.com/g2a-lambda/g2a-lambda/infra/proof/stack"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 )
 
 // stack is the local cloud of the real binaries, with a tap on the lines to DynamoDB
@@ -66,6 +68,7 @@ var engines = []struct {
 
 // options of a stack.
 type options struct {
+	market         marketplace             // zero: the Export API v1
 	engine         func(testing.TB) string // nil: minidyn
 	orders         []*order
 	pendingDetails int           // how many details calls after its payment find an order pending
@@ -80,6 +83,9 @@ type options struct {
 // newStack starts a stack whose G2A sells the orders' products.
 func newStack(t testing.TB, o options) *stack {
 	t.Helper()
+	if o.market.name == "" {
+		o.market = exportV1
+	}
 	if o.engine == nil {
 		o.engine = storetest.Minidyn
 	}
@@ -92,18 +98,23 @@ func newStack(t testing.TB, o options) *stack {
 	s := &stack{t: t, invocations: map[string]*invocation{}, kills: map[string]int{}}
 	s.Stack = proof.Start(t, proof.Options{
 		Engine:      o.engine(t),
-		Credentials: g2a.Credentials{Hash: g2a.NewSecret("hash-of-the-crash-test"), Key: g2a.NewSecret("key-of-the-crash-test")},
+		// Its own: an engine that several stacks share keeps the token of each account.
+		Credentials: g2a.Credentials{Hash: g2a.NewSecret("hash-of-the-crash-test"), Key: g2a.NewSecret("key-" + localcloudtest.TraceRoot())},
 		Cloud: func(options *localcloud.Options) {
-			options.Parameters = map[string]string{"G2ARetryMax": o.retryMax, "G2ATimeoutMs": "5000"}
+			options.Parameters = map[string]string{"G2ARetryMax": o.retryMax, "G2ATimeoutMs": "5000", "G2AExportApi": string(o.market.api)}
 			options.Catalogue, options.Concurrency = catalogue(o.orders), o.concurrency
 		},
 		Simulator: func(options *g2atest.Options) {
 			options.PendingDetails, options.DetailsLag, options.Wallet = o.pendingDetails, o.detailsLag, decimal.New(1, 9)
+			options.V2 = o.market.v2
 			options.ChargesAgain, options.PaymentDelay, options.FileKeySize = o.chargesAgain, o.paymentDelay, o.fileKeySize
 		},
 		Market: func(simulator *g2atest.Simulator) http.Handler { return market(simulator, o.orders) },
 	})
 	s.options = o
+	for _, each := range o.orders {
+		each.quantity = o.market.quantity
+	}
 	s.ToStore.Strike(s.at(storeCall))
 	s.ToG2A.Strike(s.at(g2aCall))
 	s.db = s.DynamoDB()
@@ -176,7 +187,7 @@ func (s *stack) invocationOf(c *call) *invocation {
 
 // final reports whether an order at a step is at its end.
 func final(step string) bool {
-	return step == "fulfilled" || step == "failed" || step == "needs_attention"
+	return step == "fulfilled" || step == "partly_fulfilled" || step == "failed" || step == "needs_attention"
 }
 
 // meet has the nemesis decide, and kills the process if it says so: after that it is
@@ -285,6 +296,13 @@ func (s *stack) passTime(o *order) {
 	s.update(o.ref, "tried_at = :past", "attribute_exists(tried_at)", map[string]types.AttributeValue{":past": &types.AttributeValueMemberN{Value: "1"}})
 }
 
+// age makes an order as old as one that no longer waits.
+func (s *stack) age(o *order) {
+	s.update(o.ref, "created_at = :past", "attribute_exists(pk)", map[string]types.AttributeValue{
+		":past": &types.AttributeValueMemberN{Value: strconv.FormatInt(time.Now().Add(-purchase.StuckAfter).Unix(), 10)},
+	})
+}
+
 // update sets an attribute of a record on a condition; where that does not hold, nothing.
 func (s *stack) update(ref, set, condition string, values map[string]types.AttributeValue) {
 	_, err := s.db.UpdateItem(context.WithoutCancel(s.t.Context()), &dynamodb.UpdateItemInput{
@@ -308,6 +326,28 @@ func (s *stack) item(pk, sk string) map[string]string {
 		return nil
 	}
 	return localcloudtest.Texts(got.Item)
+}
+
+// keysOf returns the keys of an order's record, in their order.
+func (s *stack) keysOf(ref string) (keys []string) {
+	got, err := s.db.GetItem(context.WithoutCancel(s.t.Context()), &dynamodb.GetItemInput{
+		TableName: aws.String("OrdersTable"), Key: itemKey("ORDER#"+ref, "ORDER"), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		s.t.Fatalf("reading the keys of %s: %v", ref, err)
+	}
+	maps := []map[string]types.AttributeValue{got.Item}
+	if more, several := got.Item["more_keys"].(*types.AttributeValueMemberL); several {
+		for _, each := range more.Value {
+			maps = append(maps, each.(*types.AttributeValueMemberM).Value)
+		}
+	}
+	for _, fields := range maps {
+		if key := localcloudtest.Texts(fields)["product_key"]; key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 func itemKey(pk, sk string) map[string]types.AttributeValue {

@@ -44,7 +44,7 @@ func TestHappyPath(t *testing.T) {
 		t.Errorf("%d calls of the function, want 1", n)
 	}
 	s.paid(1)
-	if record, _ := s.record("happy"); record.Key.Value.IsZero() {
+	if record, _ := s.record("happy"); record.Keys[0].Value.IsZero() {
 		t.Error("no key is stored")
 	}
 	if again := s.invoke(`{"order_ref":"happy"}`); canonical(t, []byte(again)) != want {

@@ -18,7 +18,8 @@ type OrderRecord struct {
 	Charges       int         `json:"charges"`                  // times the wallet was charged
 	Charged       json.Number `json:"charged"`                  // and how much in all
 	KeyCalls      int         `json:"key_calls"`
-	KeyRevealed   bool        `json:"key_revealed"` // with several, all of them
+	KeyRevealed   bool        `json:"key_revealed"`  // with several, all of them
+	KeysRevealed  int         `json:"keys_revealed"` // how many, the first ones
 
 	Quantity       int      `json:"quantity"`                  // pieces, 1 but for the Export API v2
 	IdempotencyKey string   `json:"idempotency_key,omitempty"` // of the Export API v2
@@ -49,6 +50,7 @@ func (s *Simulator) Orders() []OrderRecord {
 			Charged:       number(o.charged),
 			KeyCalls:      o.keyCalls,
 			KeyRevealed:   o.keysRevealed == len(o.keys),
+			KeysRevealed:  o.keysRevealed,
 
 			Quantity:       o.quantity,
 			IdempotencyKey: o.idempotencyKey,
