@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ type exportV2 struct {
 	trickle         bool          // each look at the keys finds one more
 	notYet          []error       // what the first looks at an order's keys are answered with; nil is an empty list
 	surcharge       string        // beyond the limit, in EUR
+	unreadable      int           // so many looks at an order's keys cannot be understood
 }
 
 // placed is an order at the Export API v2, which is charged.
@@ -102,6 +104,10 @@ func (m marketV2) OrderKeys(ctx context.Context, id string) (keys []g2a.Key, err
 		p := m.v2.made[at]
 		if p.looks++; p.looks <= len(m.v2.notYet) {
 			return failure(m.v2.notYet[p.looks-1], g2a.NotDone)
+		}
+		if p.looks-len(m.v2.notYet) <= m.v2.unreadable {
+			keys = []g2a.Key{{Raw: g2a.NewSecret(fmt.Sprintf(`{"data":"odd %d"}`, p.looks))}}
+			return nil
 		}
 		if p.ready = p.quantity; m.v2.trickle {
 			p.ready = min(p.quantity, p.looks-len(m.v2.notYet))
@@ -187,7 +193,7 @@ func TestExportV2(t *testing.T) {
 		"one by one, and each once": {quantity: 3, change: func(w *world) { w.v2.trickle, w.v2.once = true, true }, want: purchase.StatusFulfilled,
 			price: "15.30 EUR", posts: 1},
 		"not yet, in every form": {quantity: 2, change: func(w *world) {
-			w.v2.notYet = []error{nil, g2a.ErrNotFound, g2a.ErrExists, g2a.ErrPaymentNotReady, g2a.ErrPaymentRequired}
+			w.v2.notYet = []error{nil, g2a.ErrNotFound, g2a.ErrExists, g2a.ErrPaymentNotReady, g2a.ErrPaymentRequired, g2a.ErrInvalidRequest}
 		}, want: purchase.StatusFulfilled, price: "10.20 EUR", posts: 1},
 		"the answer is lost":          {quantity: 1, change: script("place", lost(g2a.ErrUnavailable)), want: purchase.StatusFulfilled, price: "5.10 EUR", posts: 2},
 		"lost, and then it conflicts": {quantity: 1, change: func(w *world) { script("place", lost(g2a.ErrUnavailable))(w); w.v2.conflict = true }, want: purchase.StatusNeedsAttention, reason: purchase.ReasonPaymentUnknown, price: "4.90 EUR", posts: 3},
@@ -207,6 +213,9 @@ func TestExportV2(t *testing.T) {
 		"too expensive":          {quantity: 2, change: func(w *world) { w.product.MinPrice = euro("12.51") }, want: purchase.StatusFailed, reason: purchase.ReasonPriceAboveLimit, price: "25.02 EUR"},
 		"in another currency":    {quantity: 1, change: func(w *world) { w.order.Currency = "PLN" }, want: purchase.StatusFailed, reason: purchase.ReasonCurrency, price: "0.00 "},
 		"no such product":        {quantity: 1, change: func(w *world) { w.product.ID = "other" }, want: purchase.StatusFailed, reason: purchase.ReasonProductNotFound, price: "0.00 "},
+		"unreadable once":        {quantity: 2, change: func(w *world) { w.v2.unreadable = 1 }, want: purchase.StatusFulfilled, price: "10.20 EUR", posts: 1},
+		"unreadable twice": {quantity: 2, change: func(w *world) { w.v2.unreadable = 2 }, want: purchase.StatusNeedsAttention,
+			reason: purchase.ReasonKeyUnreadable, price: "10.20 EUR", posts: 1},
 		"keys that never come": {quantity: 1, change: func(w *world) { w.v2.notYet = make([]error, 1e6) }, want: purchase.StatusNeedsAttention, reason: purchase.ReasonStuck,
 			price: "5.10 EUR", posts: 1},
 	} {
@@ -221,6 +230,9 @@ func TestExportV2(t *testing.T) {
 				wantResult(t, r, c.want, c.reason)
 				if posts := count(w.calls, "place"); posts != c.posts || r.Price.String() != c.price || r.Quantity != c.quantity {
 					t.Errorf("%d posts, %d keys for %s; want %d, %d for %s", posts, r.Quantity, r.Price, c.posts, c.quantity, c.price)
+				}
+				if kept := strings.Count(w.records["r1"].Raw.Reveal(), "odd"); kept != w.v2.unreadable {
+					t.Errorf("%d answers are kept, want %d", kept, w.v2.unreadable)
 				}
 				checkBooksV2(t.Errorf, w, r)
 			})

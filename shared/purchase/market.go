@@ -122,11 +122,12 @@ func (m ExportV2) Pay(ctx context.Context, o Order) (g2a.Order, error) {
 	return order, err
 }
 
-// Keys implements Market. What G2A answers while keys are not ready is not public: each of
-// these can be meant, and none of them means that the order is not paid.
+// Keys implements Market. What G2A answers while keys are not ready is not public, and no
+// refusal means that the order is not paid: each of them means that there are none yet. To
+// ask again is harmless, and whoever waits too long is told by the order's age.
 func (m ExportV2) Keys(ctx context.Context, g2aOrderID string) ([]g2a.Key, error) {
 	keys, err := m.Calls.OrderKeys(ctx, g2aOrderID)
-	for _, notYet := range []error{g2a.ErrNotFound, g2a.ErrExists, g2a.ErrPaymentNotReady} {
+	for _, notYet := range []error{g2a.ErrNotFound, g2a.ErrExists, g2a.ErrPaymentNotReady, g2a.ErrInvalidRequest} {
 		if errors.Is(err, notYet) {
 			return nil, nil
 		}

@@ -485,12 +485,13 @@ const keyPause = 200 * time.Millisecond
 func (r *run) keep(ctx context.Context, keys []g2a.Key) error {
 	from := r.G2AOrderID
 	unreadable := slices.ContainsFunc(keys, func(k g2a.Key) bool { return k.Value.IsZero() })
+	askAgain := r.market.ChargesOnCreation() && r.Raw.IsZero() // for what may be readable the next time
 	for {
 		without := r.Order
 		if !r.hold(keys, from) && (!unreadable || r.Step == NeedsAttention) {
 			break
 		}
-		next, step, reason := r.withKeys(unreadable, from)
+		next, step, reason := r.withKeys(unreadable, askAgain, from)
 		err := r.save(ctx, next, step, reason, r.Orders.Save)
 		switch {
 		case err == nil:
@@ -521,10 +522,13 @@ func (r *run) keep(ctx context.Context, keys []g2a.Key) error {
 
 // withKeys returns the order with the keys just put in, and what follows. Where another
 // caller has gone on to another order at G2A, or to an end, that is not disturbed.
-func (r *run) withKeys(unreadable bool, from string) (next Order, step Step, reason string) {
+func (r *run) withKeys(unreadable, askAgain bool, from string) (next Order, step Step, reason string) {
 	switch {
-	case unreadable:
+	case unreadable && !askAgain:
 		return r.Order, NeedsAttention, ReasonKeyUnreadable
+	case unreadable && r.Step == KeyRequested:
+		r.waits = true
+		return r.Order, KeyRequested, ReasonKeyUnreadable
 	case r.complete() && r.Overcharged:
 		return r.Order, NeedsAttention, ReasonPaidAboveLimit
 	case r.complete():

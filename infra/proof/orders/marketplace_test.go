@@ -17,9 +17,11 @@ type marketplace struct {
 	v2   g2atest.V2Options
 	// calls are those of an order that meets no trouble: to the store by what they do, to
 	// G2A by their routes.
-	calls []string
-	pays  string // the route that charges
-	keys  string // the route that gives out keys
+	calls  []string
+	shows  string // the route that states stock and price
+	pays   string // the route that charges
+	keys   string // the route that gives out keys
+	faults []g2atest.Fault
 	// again: keys can be read again, so that nothing loses them.
 	again      bool
 	lost       string // why an order needs attention whose keys are lost
@@ -41,7 +43,7 @@ var exportV1 = marketplace{
 		"load", "claim", productsRoute, "save quoted", orderRoute, "link created", "save paying", payRoute, "status",
 		detailsRoute, "save key_requested", keyRoute, "save fulfilled",
 	},
-	pays: payRoute, keys: keyRoute, lost: "key_lost", mostMade: 3, mostWrites: 6, quantity: 1,
+	shows: productsRoute, pays: payRoute, keys: keyRoute, faults: faultsV1, lost: "key_lost", mostMade: 3, mostWrites: 6, quantity: 1,
 }
 
 // exportV2 keeps to the meaning of the Idempotency-Key, and its keys can be read again.
@@ -50,7 +52,7 @@ var exportV2 = marketplace{
 	calls: []string{
 		"load", "claim", offerRoute, "save paying", placeRoute, "link key_requested", keysRoute, "save fulfilled",
 	},
-	pays: placeRoute, keys: keysRoute, again: true, mostMade: 1, mostWrites: 4, quantity: 2,
+	shows: offerRoute, pays: placeRoute, keys: keysRoute, faults: faultsV2, again: true, mostMade: 1, mostWrites: 4, quantity: 2,
 }
 
 // exportV2Once gives out each key once.

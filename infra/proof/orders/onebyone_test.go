@@ -87,7 +87,11 @@ func (b blow) String() string {
 // its reading of the record and its first write, and after it.
 func TestOneByOne(t *testing.T) {
 	for _, market := range []marketplace{exportV1, exportV2, exportV2Once, exportV2Conflict} {
-		for _, engine := range engines {
+		where := engines
+		if market.name != string(market.api) {
+			where = engines[:1] // what differs is G2A
+		}
+		for _, engine := range where {
 			for pending := range 2 {
 				market.v2.PartialKeys = pending
 				t.Run(fmt.Sprintf("%s %s, pending %d times", market.name, engine.name, pending), func(t *testing.T) {

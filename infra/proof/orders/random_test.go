@@ -14,6 +14,7 @@ import (
 
 	"github.com/g2a-lambda/g2a-lambda/infra/engine/storetest"
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/localcloudtest"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
 
@@ -23,7 +24,7 @@ const (
 	killChance    = 0.03  // at each of a call's two moments
 	lateChance    = 0.3   // of what is killed before a call: its request arrives late
 	arrivalChance = 0.3   // of a request on its way: it arrives before this call of another
-	faultChance   = 0.1   // of G2A, for a call to it
+	faultChance   = 0.12  // of G2A, for a call to it
 	cutChance     = 0.003 // at each of the two moments of a call to DynamoDB: the client's next try takes it half a second
 	stallChance   = 0.001 // of a call to G2A: no answer within the client's time-out
 	maxStalls     = 2     // in a batch: each costs 5 seconds
@@ -46,12 +47,23 @@ const (
 	endWaits = 8
 )
 
-// faults of G2A: everything that its documentation has, and what lines do.
-var faults = func() (all []g2atest.Fault) {
+// faultsV1 are everything that the documentation of the Export API v1 has, and what lines
+// do.
+var faultsV1 = func() []g2atest.Fault {
+	all := faultsOf(429, 500, 503)
 	for _, code := range []string{"BR03", "ORD05", "ORD112", "ORD114", "ORD121", "ORD122", "ORD03", "ORD004", "ORD02", "BR02", "AUTH02"} {
 		all = append(all, g2atest.Fault{Mode: "status", Code: code})
 	}
-	for _, status := range []int{429, 500, 503} {
+	return all
+}()
+
+// faultsV2 are every status that the Export API v2 may refuse with, and what lines do: its
+// codes are not public.
+var faultsV2 = faultsOf(400, 401, 402, 403, 404, 409, 410, 422, 425, 429, 500, 503)
+
+// faultsOf are these statuses, and what lines do.
+func faultsOf(statuses ...int) (all []g2atest.Fault) {
+	for _, status := range statuses {
 		all = append(all, g2atest.Fault{Mode: "status", Status: status})
 	}
 	for _, mode := range []string{"drop_before", "drop_after", "truncated_body", "wrong_content_type"} {
@@ -61,7 +73,7 @@ var faults = func() (all []g2atest.Fault) {
 		all = append(all, g2atest.Fault{Mode: mode, DelayMS: 40})
 	}
 	return all
-}()
+}
 
 // stall is longer than the client waits.
 var stall = g2atest.Fault{Mode: "delay", DelayMS: 5500}
@@ -96,42 +108,51 @@ type batch struct {
 // first batch by the seed itself, but not how the callers come between each other.
 func TestAtRandom(t *testing.T) {
 	const size = 250
-	orders, seed := localcloudtest.Number(t, "CRASHTEST_ORDERS", 1000), localcloudtest.Number(t, "CRASHTEST_SEED", rand.Uint64N(1e9)+1)
-	total := report{seed: seed}
-	for n := uint64(0); n*size < orders; n++ {
-		t.Run(fmt.Sprintf("batch %d", n), func(t *testing.T) {
-			total.add(randomBatch(t, storetest.Minidyn, seed+n, int(min(size, orders-n*size)), n%2 == 1))
+	orders, seed := localcloudtest.Number(t, "CRASHTEST_ORDERS", 500), localcloudtest.Number(t, "CRASHTEST_SEED", rand.Uint64N(1e9)+1)
+	for _, market := range []marketplace{exportV1, exportV2, exportV2Once} {
+		t.Run(market.name, func(t *testing.T) {
+			isV1 := market.api == g2a.ExportV1
+			total := report{seed: seed}
+			for n := uint64(0); n*size < orders; n++ {
+				t.Run(fmt.Sprintf("batch %d", n), func(t *testing.T) {
+					total.add(randomBatch(t, market, storetest.Minidyn, seed+n, int(min(size, orders-n*size)), isV1 && n%2 == 1))
+				})
+			}
+			if market.name == string(market.api) { // what differs in the others is G2A
+				t.Run("DynamoDB Local", func(t *testing.T) {
+					total.add(randomBatch(t, market, storetest.DynamoDBLocal, seed, int(min(60, orders)), isV1))
+				})
+			}
+			total.print(t)
+			if market.again && total.reported > 0 {
+				t.Errorf("%d keys are reported as lost that can be read again", total.reported)
+			}
+			if total.orders >= 500 { // or too few to meet everything
+				total.metEverything(t, market)
+			}
 		})
 	}
-	t.Run("DynamoDB Local", func(t *testing.T) {
-		total.add(randomBatch(t, storetest.DynamoDBLocal, seed, int(min(60, orders)), true))
-	})
-	total.print(t)
-	if total.orders < 1000 {
-		return // too few to meet everything
-	}
-	for _, call := range passedByAll {
+}
+
+// metEverything checks that each call of an order was killed at, and each fault met.
+func (r *report) metEverything(t *testing.T, market marketplace) {
+	t.Helper()
+	for _, call := range market.calls {
 		for _, m := range []moment{before, after} {
-			if total.kills[string(m)+" "+call] == 0 {
+			if r.kills[string(m)+" "+call] == 0 {
 				t.Errorf("nothing was killed %s %s", m, call)
 			}
 		}
 	}
-	for _, f := range faults {
-		if total.faults[kindOf(f)] == 0 {
+	for _, f := range market.faults {
+		if r.faults[kindOf(f)] == 0 {
 			t.Errorf("no fault %s was met", kindOf(f))
 		}
 	}
 }
 
-// passedByAll are the calls of every order that is fulfilled.
-var passedByAll = []string{
-	"load", "claim", productsRoute, "save quoted", orderRoute, "link created", "save paying", payRoute, "status",
-	detailsRoute, "save key_requested", keyRoute, "save fulfilled",
-}
-
 // randomBatch is a number of orders; again has G2A charge again whoever pays twice.
-func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, number int, again bool) report {
+func randomBatch(t *testing.T, market marketplace, engine func(testing.TB) string, seed uint64, number int, again bool) report {
 	t.Logf("CRASHTEST_SEED=%d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	pending := max(0, random.IntN(6)-2) // half of the batches know no pending
@@ -141,10 +162,16 @@ func randomBatch(t *testing.T, engine func(testing.TB) string, seed uint64, numb
 	if again {
 		delay = time.Duration(random.IntN(3)) * 50 * time.Millisecond
 	}
+	market.v2.PartialKeys = max(0, random.IntN(3)-1)
+	market.v2.Pending = []string{"empty", "404", "409", "202"}[random.IntN(4)]
+	if market.api == g2a.ExportV2 {
+		market.quantity = 1 + random.IntN(3)
+		t.Logf("%d keys an order, %d calls find too few, none yet is %s", market.quantity, market.v2.PartialKeys, market.v2.Pending)
+	}
 	t.Logf("pending %d times, details lag %d times, charges again: %t, settles after %s", pending, lag, again, delay)
 	b := &batch{
 		stack: newStack(t, options{
-			engine: engine, orders: orders, pendingDetails: pending, detailsLag: lag, concurrency: 40,
+			market: market, engine: engine, orders: orders, pendingDetails: pending, detailsLag: lag, concurrency: 40,
 			chargesAgain: again, paymentDelay: delay,
 			retryMax: []string{"0", "0", "0", "1"}[random.IntN(4)],
 		}),
@@ -215,11 +242,14 @@ func (b *batch) end(o *order) {
 		patience = failedPatience
 	}
 	e := execution{invocations: patience, maxWaits: endWaits}
-	for {
+	for aged := false; ; {
 		out := e.run(b.t.Context(), b.stack, b.workflow, o)
 		switch {
 		case final(out.Status):
 			return
+		case out.Status == "waiting" && b.options.market.lost == "stuck" && !aged: // keys that were lost
+			b.age(o)
+			e.waits, aged = 0, true
 		case e.invocations <= 0 || out.Status == "waiting":
 			b.t.Errorf("order %s: %d invocations and %d waits bring it to no end, but to %s", o.ref, patience-e.invocations, e.waits, out)
 			return
@@ -236,7 +266,7 @@ func (b *batch) disturb(i *invocation, c call, m moment) fate {
 	switch {
 	case m == before && o.chance(arrivalChance):
 		o.arrive()
-	case m == after && c.ofG2A() && c.name != productsRoute && o.chance(webhookChance):
+	case m == after && c.ofG2A() && c.name != b.options.market.shows && o.chance(webhookChance):
 		b.send(o)
 	}
 	switch dies := o.chance(killChance); {
@@ -274,6 +304,7 @@ func (b *batch) send(o *order) {
 // fault gives a call's route a fault, which this call uses up, or another at the same
 // time.
 func (b *batch) fault(o *order, route string) {
+	faults := b.options.market.faults
 	f := faults[o.pick(len(faults))]
 	switch {
 	case o.chance(stallChance) && b.mayStall():

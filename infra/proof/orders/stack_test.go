@@ -97,7 +97,7 @@ func newStack(t testing.TB, o options) *stack {
 	}
 	s := &stack{t: t, invocations: map[string]*invocation{}, kills: map[string]int{}}
 	s.Stack = proof.Start(t, proof.Options{
-		Engine:      o.engine(t),
+		Engine: o.engine(t),
 		// Its own: an engine that several stacks share keeps the token of each account.
 		Credentials: g2a.Credentials{Hash: g2a.NewSecret("hash-of-the-crash-test"), Key: g2a.NewSecret("key-" + localcloudtest.TraceRoot())},
 		Cloud: func(options *localcloud.Options) {
