@@ -111,8 +111,13 @@ func TestRequestsToG2A(t *testing.T) {
 	grant := func(form string) request {
 		return request{"POST", base + "/oauth/token", form, []string{correlation, "Content-Type: application/x-www-form-urlencoded"}}
 	}
+	const named = "Idempotency-Key: 5a1c7e4e-0000-4000-8000-000000000001"
+	item := `{"auto":{"productId":"1","quantity":2,"maxPrice":"5.50"}}`
+	place := func(items string, headers ...string) request {
+		return request{"POST", base + "/export/v1/orders", `{"items":[` + items + `],"currency":"EUR"}`, append(headers, correlation, bearer, inJSON)}
+	}
 	// In the contract for every call, and for what is no call.
-	missing := answering(http.StatusNotFound, http.Header{"Content-Type": {"application/json"}}, `{"status":"ERROR","message":"missing"}`)
+	missing := answering(http.StatusNotFound, http.Header{"Content-Type": {"application/json"}}, `{"status":"ERROR","message":"missing","error":{}}`)
 	for name, test := range map[string]struct {
 		request
 		want string
@@ -160,6 +165,24 @@ func TestRequestsToG2A(t *testing.T) {
 		"keys":                      {offer("POST", "/offers/1/inventory", `{"keys":["A"]}`), ""},
 		"no keys":                   {offer("POST", "/offers/1/inventory", `{"keys":[]}`), "'/keys'"},
 		"simulation":                {get("/v1/prices/simulations?productId=1&price=4.99&country=DE", bearer), ""},
+		"place":                     {place(item, named), ""},
+		"place without a key":       {place(item), "Idempotency-Key"},
+		"place with an odd key":     {place(item, "Idempotency-Key: order-1"), "Idempotency-Key"},
+		"place, two items":          {place(item+","+item, named), "'/items': maxItems"},
+		"place, limit is a number":  {place(strings.Replace(item, `"5.50"`, `5.50`, 1), named), "'/items/0/auto/maxPrice'"},
+		"place, no limit":           {place(`{"auto":{"productId":"1","quantity":2}}`, named), "missing property 'maxPrice'"},
+		"place, a field more":       {place(strings.Replace(item, `"quantity"`, `"offerId":"1","quantity"`, 1), named), "additional properties 'offerId'"},
+		"keys of an order":          {get("/export/v1/orders/1/keys", bearer), ""},
+		"keys with credentials":     {get("/export/v1/orders/1/keys", credentials), "header Authorization is absent or not of the form ^Bearer"},
+		"an order of v2":            {get("/export/v1/orders/1", bearer), "it is not in the contract"},
+		"product offers":            {get("/export/v1/product-offers?page=1&itemsPerPage=100&productIds[]=1&productIds[]=2&updatedAtFrom=2025-03-01T12:30:00Z", bearer), ""},
+		"product offers, 30":        {get("/export/v1/product-offers?itemsPerPage=30", bearer), `"itemsPerPage" in query`},
+		"product offers, a day":     {get("/export/v1/product-offers?updatedAtFrom=2025-03-01", bearer), `"updatedAtFrom" in query`},
+		"product offers, 101 ids":   {get("/export/v1/product-offers?"+strings.Repeat("productIds[]=1&", 101), bearer), `"productIds[]" in query`},
+		"product details, none":     {get("/export/v1/products", bearer), `"productIds[]" in query`},
+		"product details, 21":       {get("/export/v1/products?"+strings.Repeat("productIds[]=1&", 21), bearer), `"productIds[]" in query`},
+		"order, a rating":           {order(`{"product_id":"1","min_rating":0.95}`), ""},
+		"order, a rating of 2":      {order(`{"product_id":"1","min_rating":2}`), "'/min_rating'"},
 		"simulation, no price":      {get("/v1/prices/simulations?productId=1", bearer), `"price" in query`},
 		"simulation, odd country":   {get("/v1/prices/simulations?productId=1&price=5&country=Germany", bearer), `"country" in query`},
 		"bestsellers":               {get("/v1/bestsellers?category=189&perPage=20", bearer), ""},
@@ -264,6 +287,7 @@ func TestAnswersOfG2A(t *testing.T) {
 	send := func(method, path string) request { return request{method: method, url: base + path} }
 	details, keys, job := send("GET", "/v1/order/details/1"), send("POST", "/v1/offers/1/inventory"), send("GET", "/integration-api/v1/jobs/1")
 	offers, prices, best, grant := send("GET", "/v1/offers"), send("GET", "/v1/prices/simulations"), send("GET", "/v1/bestsellers"), send("POST", "/oauth/token")
+	place, read, found := send("POST", "/export/v1/orders"), send("GET", "/export/v1/orders/1/keys"), send("GET", "/export/v1/product-offers/1")
 	const (
 		json  = "application/json; charset=utf-8"
 		meta  = `"meta":{"currentPage":1,"lastPage":1,"perPage":10,"total":1}`
@@ -298,6 +322,19 @@ func TestAnswersOfG2A(t *testing.T) {
 		"grant refused":               {grant, 400, json, `{"error":"unsupported_grant_type"}`, ""},
 		"grant refused by G2A":        {grant, 401, json, failure("AUTH02"), ""},
 		"grant refused, no reason":    {grant, 400, json, `{"error":"because"}`, "'/error'"},
+		"grant refused, enveloped":    {grant, 401, json, `{"error":{"code":"X"},"traceId":"t"}`, ""},
+		"placed":                      {place, 202, json, `{"data":{"id":"o","status":"any","totalPrice":"9.98","currency":"EUR","more":1}}`, ""},
+		"placed, price a number":      {place, 201, json, `{"data":{"id":"o","status":"any","totalPrice":9.98,"currency":"EUR"}}`, ""},
+		"placed, no total":            {place, 200, json, `{"data":{"id":"o","status":"any","currency":"EUR"}}`, "missing property 'totalPrice'"},
+		"placed, enveloped not":       {place, 200, json, `{"id":"o"}`, "missing property 'data'"},
+		"place, other body":           {place, 409, json, `{"error":{}}`, ""},
+		"place, in v1's words":        {place, 400, json, failure("BR02"), "missing property 'error'"},
+		"keys read":                   {read, 200, json, `{"data":[{"item":{"id":"i"},"keys":[{"code":"A","kind":"text"}]}]}`, ""},
+		"keys read, none":             {read, 200, json, `{"data":[]}`, ""},
+		"keys read, accepted":         {read, 202, json, `{}`, ""},
+		"keys read, no code":          {read, 200, json, `{"data":[{"item":{"id":"i"},"keys":[{"key":"A"}]}]}`, "missing property 'code'"},
+		"product offer":               {found, 200, json, `{"data":{"id":"1","name":"A","totalQuantity":0,"minPrice":null,"currency":"EUR","offers":[]}}`, ""},
+		"product offer, no offers":    {found, 200, json, `{"data":{"id":"1","name":"A","totalQuantity":0,"minPrice":null,"currency":"EUR"}}`, "missing property 'offers'"},
 		"no such order":               {details, 404, json, failure("ORD02"), ""},
 		"no such offer":               {offers, 404, json, `{"status":"ERROR","message":"m"}`, ""},
 		"an error without a message":  {details, 404, json, `{"status":"ERROR","code":"ORD02"}`, "missing property 'message'"},

@@ -11,8 +11,8 @@
 // A program that is no test makes a Simulator with New and serves it as the
 // http.Handler it is.
 //
-// It serves the Export API (products, orders), the Import API (tokens, offers,
-// jobs, prices, bestsellers) under both base paths G2A uses, and the OAuth2 token
+// It serves the Export API v1 (products, orders), the Export API v2 (product offers,
+// products, orders, keys), the Import API (offers, jobs, prices, bestsellers), and the token
 // endpoint. Where G2A's documentation is silent, the handlers say what was chosen.
 //
 // # Orders and money
@@ -26,6 +26,23 @@
 //
 // The order book holds the SHA-256 of each order's key from the start, so that a test
 // can prove that the key a client stored is the one given out, byte for byte.
+//
+// # Orders of the Export API v2
+//
+// Creating an order charges the wallet: at once, or as soon as Options.PaymentDelay has
+// passed. Its Idempotency-Key names it: the same key with the same body is the same order,
+// with another body it is 409. A maxPrice below the price of one piece, and too little
+// stock, are 400; an unknown product is 404; too little money is 402. The keys, one a piece,
+// can be read again for 48 hours from the order, and are 410 then. Until the order is
+// complete there are none, which an empty list says; Options.CompleteAfter counts from the
+// payment, and with Options.PendingDetails that many calls for the keys find none, too.
+// Options.ChargesAgain and DetailsLag are for the Export API v1 alone.
+// An error has the envelope {"error":{"code","message","status","errors"},"traceId"}.
+//
+// G2A's public documents leave much of that open. Options.V2 has a switch for each other
+// reading that a client must survive: see [V2Options]. The order book has quantity,
+// idempotency_key and keys_sha256 for these orders; an order of the Export API v1 has one
+// key.
 //
 // # A hostile G2A
 //
@@ -100,14 +117,15 @@
 //	{{answer}}          the JSON that G2A would have sent, be it an error
 //	{{answer_gzip}}     the same, compressed by gzip
 //	{{answer_deflate}}  the same, compressed by zlib, as HTTP's deflate is
-//	{{key}}             the key of the call's order, a file's in base64
+//	{{key}}             the first key of the call's order, a file's in base64
+//	{{keys}}            all its keys, as a JSON list
 //	{{order_id}}        its id
 //	{{price}}           its price
 //
-// The last three stay as they are in a call without an order: of another route, of an
-// order that is not there, or refused before its order was looked up. {{key}} gives the
-// key out in any call, before the payment too; the books count only keys that G2A's own
-// answer has.
+// The last four stay as they are in a call without an order: of another route, of an
+// order that is not there, or refused before its order was looked up. {{key}} and {{keys}}
+// give keys out in any call, before the payment too; the books count only keys that G2A's
+// own answer has.
 //
 // With HTTP/2 a connection that is cut is the call's stream. In the modes that do not
 // need it delay_ms holds the call up before anything else happens. Any code of G2A's
