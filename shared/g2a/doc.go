@@ -27,14 +27,21 @@
 //	GET   /order/key/{id}        OrderKey                        reveals the key, once      429
 //	GET   /token                 FetchToken, FetchTokenFor       issues a token             429, 5xx, no answer
 //	POST  /oauth/token           the same (client_credentials)   issues a token             429, 5xx, no answer
-//	GET   /offers                Offers, AllOffers               -                          429, 5xx, no answer
-//	POST  /offers                CreateOffer                     puts a product up for sale 429
-//	GET   /offers/{id}           Offer                           -                          429, 5xx, no answer
-//	PATCH /offers/{id}           ChangeOffer                     changes the offer          429
-//	POST  /offers/{id}/inventory AddInventory                    puts keys up for sale      429
-//	GET   /jobs/{id}             Job, WaitJob                    -                          429, 5xx, no answer
-//	GET   /prices/simulations    SimulatePrice                   -                          429, 5xx, no answer
-//	GET   /bestsellers           Bestsellers, AllBestsellers     -                          429, 5xx, no answer
+//	POST   /v3/sales/offers                              CreateOffer                   puts a product up for sale  429
+//	GET    /v3/sales/offers                              Offers, AllOffers             -                           429, 5xx, no answer
+//	GET    /v3/sales/offers/{offerId}                    Offer                         -                           429, 5xx, no answer
+//	PATCH  /v3/sales/offers/{offerId}                    ChangeOffer                   changes the offer           429
+//	DELETE /v3/sales/offers/{offerId}                    DeleteOffer                   deletes the offer           429
+//	POST   /v3/sales/offers/inventory                    AddInventory                  gives G2A keys to sell      429
+//	GET    /v3/sales/offers/{offerId}/inventory          Inventory                     -                           429, 5xx, no answer
+//	DELETE /v3/sales/offers/{offerId}/inventory          DeleteInventory               takes it off the market     429
+//	DELETE /v3/sales/offers/{offerId}/inventory/{itemId} DeleteInventoryItem           takes it off the market     429
+//	GET    /v3/jobs/{jobId}                              Job, WaitJob                  -                           429, 5xx, no answer
+//	GET    /v3/pricing/simulations                       SimulatePrice                 -                           429, 5xx, no answer
+//	GET    /v3/sales/bestsellers                         Bestsellers, AllBestsellers   -                           429, 5xx, no answer
+//	GET    /v3/products/{productId}/offers               CompetitorOffers              -                           429, 5xx, no answer
+//	GET    /v3/sales/orders                              SellerOrders, AllSellerOrders -                           429, 5xx, no answer
+//	GET    /v3/sales/orders/{orderId}                    SellerOrder                   -                           429, 5xx, no answer
 //
 // The last column is when the client repeats a call by itself. A call that charges,
 // creates or reveals something is repeated only when G2A itself states that it was not
@@ -76,8 +83,10 @@
 //   - CreateOrder needs the order's id, PayOrder that the status is true, OrderDetails a
 //     status. A price or a transaction id that cannot be read stays zero.
 //   - OrderKey keeps the answer as it came ([Key].Raw) if it is not certain to understand it.
-//   - In the Import API's answers, a field that is missing, has the wrong type or an
-//     impossible value (a negative price, an unknown status) is an error, never a zero value.
+//   - In the Import API's answers, a required field that is missing, or any that has the wrong
+//     type or an impossible value (a negative price), is an error, never a zero value. Words
+//     such as a status are kept as they came, and each of the forms that are known of a
+//     price, a job and a list is read.
 //
 // What is needed and cannot be read is an [ErrMalformedAnswer] whose [FieldError] names the
 // field by its path, such as data[3].price. A request is checked in the same way before it
@@ -156,8 +165,10 @@
 //
 // The rules named in the comments are from G2A's public "Developers API" documentation, its
 // official PHP client and what the maintainers say in its discussions, and answers observed
-// on G2A's sandbox. What none of these says is marked as assumed: the values of
-// [Visibility] and [OfferStatus], and the fields of a [Bestseller].
+// on G2A's sandbox. The Import API's documentation is not public: its calls are from G2A's
+// OpenAPI outline of 3.256.2, which has no bodies, and the bodies from public clients. Where
+// fewer than three clients agree, the comment says so. The Import API v3 also takes packages
+// of physical goods, whose bodies are not public: they are left out.
 //
 // The package imports nothing of the project, so that any program may use it alone.
 package g2a

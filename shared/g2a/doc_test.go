@@ -19,7 +19,7 @@ func TestDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := regexp.MustCompile(`(?m)^//\t(GET|POST|PUT|PATCH|-|[A-Z]+[0-9]+,?|[a-z]+_client|another|not|no) .*$`).FindAllString(string(text), -1)
+	rows := regexp.MustCompile(`(?m)^//\t(GET|POST|PUT|PATCH|DELETE|-|[A-Z]+[0-9]+,?|[a-z]+_client|another|not|no) .*$`).FindAllString(string(text), -1)
 	told := func(word string) bool {
 		whole := regexp.MustCompile(`(^|[\s,])` + regexp.QuoteMeta(word) + `($|[\s,])`)
 		for _, row := range rows {

@@ -8,7 +8,10 @@ import (
 	"slices"
 )
 
-var errMissing = errors.New("is missing")
+var (
+	errMissing = errors.New("is missing")
+	errTooMany = errors.New("is more than 100")
+)
 
 // invalid is the answer for a field or parameter that is not good.
 func invalid(name string, err error) *answer {
@@ -61,7 +64,7 @@ func choiceInto(into *string, choices ...string) func(json.RawMessage) error {
 	}
 }
 
-func boolInto(into *bool) func(json.RawMessage) error {
+func boolInto(into **bool) func(json.RawMessage) error {
 	return func(value json.RawMessage) error {
 		if json.Unmarshal(value, into) != nil {
 			return errors.New("must be true or false")

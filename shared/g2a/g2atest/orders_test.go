@@ -322,7 +322,7 @@ func TestManyOrderTheLastPiece(t *testing.T) {
 
 func TestUnknownCallsAreNotFound(t *testing.T) {
 	srv := newServer(t)
-	for _, route := range []string{"GET /", "GET /v1/products/" + plentiful, "POST /v1/products", "DELETE /v1/order", "GET /v2/products", "GET /integration-api/v1/products"} {
+	for _, route := range []string{"GET /", "GET /v1/products/" + plentiful, "POST /v1/products", "DELETE /v1/order", "GET /v2/products", "GET /integration-api/v1/products", "GET /v1/offers", "GET /integration-api/v1/offers"} {
 		t.Run(route, func(t *testing.T) {
 			method, path, _ := strings.Cut(route, " ")
 			send(t, srv, method, path, "", credentials(srv)).wantFailure(t, http.StatusNotFound, "")

@@ -148,9 +148,15 @@ func bearer(t *testing.T, srv *g2atest.Server) string {
 // wantFailure checks an answer for its status and G2A's code; "" is none.
 func (r reply) wantFailure(t *testing.T, status int, code string) {
 	t.Helper()
-	var body struct{ Status, Message, Code string }
+	var body struct {
+		Status, Message, Code string
+		Errors                []struct{ Code, Message string }
+	}
 	if err := json.Unmarshal([]byte(r.body), &body); err != nil {
 		t.Fatalf("answer %d %q is not G2A's error: %v", r.status, r.body, err)
+	}
+	if len(body.Errors) == 1 && body.Code+body.Message+body.Status == "" { // the Import API's form
+		body.Status, body.Code, body.Message = "ERROR", body.Errors[0].Code, body.Errors[0].Message
 	}
 	if r.status != status || body.Code != code || body.Status != "ERROR" || body.Message == "" {
 		t.Errorf("answer is %d %s, want %d with code %q", r.status, r.body, status, code)
