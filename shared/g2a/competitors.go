@@ -1,6 +1,7 @@
 package g2a
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,12 +36,11 @@ type CompetitorQuery struct {
 
 // CompetitorOffers returns one page of what sellers offer of a product. None is an empty
 // page, also if G2A answers 404 (one client).
-func (c *Client) CompetitorOffers(ctx context.Context, productID string, query CompetitorQuery) (Page[CompetitorOffer], error) {
+func (c *Client) CompetitorOffers(
+	ctx context.Context, productID string, query CompetitorQuery,
+) (Page[CompetitorOffer], error) {
 	r, fault := c.importRequest("GET", "/v3/products/{productId}/offers", productID)
-	if fault == nil {
-		fault = query.check()
-	}
-	if fault != nil {
+	if fault = cmp.Or(fault, query.check()); fault != nil {
 		return Page[CompetitorOffer]{}, invalid(ctx, r, fault)
 	}
 	r.url += query.encode()
@@ -121,7 +121,8 @@ func (w wireCompetitor) offer() (CompetitorOffer, *FieldError) {
 	if offer.ID, fault = readID("id", w.ID); fault != nil {
 		return CompetitorOffer{}, fault
 	}
-	if offer.Price, offer.FinalPrice, fault = w.Price.Retail.prices("price.retail"); fault != nil || w.Price.Business == nil {
+	offer.Price, offer.FinalPrice, fault = w.Price.Retail.prices("price.retail")
+	if fault != nil || w.Price.Business == nil {
 		return offer, fault
 	}
 	offer.BusinessPrice, offer.BusinessFinalPrice, fault = w.Price.Business.prices("price.business")

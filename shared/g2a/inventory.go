@@ -1,6 +1,7 @@
 package g2a
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -55,10 +56,7 @@ type wireCollection struct {
 func (c *Client) Inventory(ctx context.Context, offerID string, page, perPage int) (Secret, error) {
 	r, fault := c.importRequest("GET", "/v3/sales/offers/{offerId}/inventory", offerID)
 	asked := paging{page, perPage}
-	if fault == nil {
-		fault = asked.check()
-	}
-	if fault != nil {
+	if fault = cmp.Or(fault, asked.check()); fault != nil {
 		return Secret{}, invalid(ctx, r, fault)
 	}
 	values := query{}

@@ -108,9 +108,10 @@ func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 }
 
 // WaitJob polls a job until it is complete, and returns it. A job that ends otherwise, or
-// that is complete while one of its elements failed, is a *JobError. It waits until the context's deadline, and ten minutes at most; then the
-// error is context.DeadlineExceeded, and the job is returned as it was last seen. A
-// temporary error (Error.Temporary) does not end the wait.
+// that is complete while one of its elements failed, is a *JobError. It waits until the
+// context's deadline, and ten minutes at most; then the error is context.DeadlineExceeded,
+// and the job is returned as it was last seen. A temporary error (Error.Temporary) does not
+// end the wait.
 func (c *Client) WaitJob(ctx context.Context, id string) (Job, error) {
 	ctx, _ = correlated(ctx)
 	ctx, cancel := context.WithTimeout(ctx, maxJobWait)
@@ -145,7 +146,8 @@ func stillRunning(job Job, stopped, failed error) error {
 	if failed != nil {
 		return fmt.Errorf("job %s is not seen to end: %w: %w", printable(job.ID, 64, nil), stopped, failed)
 	}
-	return fmt.Errorf("job %s is still %s: %w", printable(job.ID, 64, nil), printable(string(job.Status), 40, nil), stopped)
+	status := printable(string(job.Status), 40, nil)
+	return fmt.Errorf("job %s is still %s: %w", printable(job.ID, 64, nil), status, stopped)
 }
 
 // jitteredPoll picks the wait after look number n+1: from half of an exponential

@@ -33,7 +33,7 @@ func TestJob(t *testing.T) {
 		{"elements null", `{"data":{"jobId":"j1","status":"pending","elements":null}}`, g2a.Job{ID: "j1", Status: g2a.JobPending, Elements: []g2a.JobElement{}}},
 		{"an unknown word", jobIs("on hold", ""), g2a.Job{ID: "j1", Status: "on hold", Elements: []g2a.JobElement{}}},
 		{"failed", jobIs("failed", "failed"), g2a.Job{ID: "j1", Status: g2a.JobFailed, Elements: element(g2a.JobElement{
-			ResourceID: "o1", ResourceType: "offer", Status: g2a.JobFailed, Code: "OF01", Message: "no  such  product"})}},
+			ResourceID: "o1", ResourceType: "offer", Status: g2a.JobFailed, Code: "OF01", Message: "no such  product"})}},
 		{"numbers and nulls", `{"data":{"jobId":17,"status":"error","elements":[{"resourceId":18,"status":"failed","code":19,"message":null}]}}`,
 			g2a.Job{ID: "17", Status: g2a.JobErred, Elements: element(g2a.JobElement{ResourceID: "18", Status: g2a.JobFailed, Code: "19"})}},
 		{"no resource", `{"data":{"jobId":"j1","status":"complete","elements":[{"resourceId":null,"status":"failed"},{"resourceId":"","status":"failed"}]}}`,

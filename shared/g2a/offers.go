@@ -115,8 +115,8 @@ type OfferQuery struct {
 // An offer of keys needs a collection of keys (AddInventory). How an offer refers to it is
 // not public, and neither are the bodies for physical goods.
 func (c *Client) CreateOffer(ctx context.Context, offer NewOffer) (jobID string, err error) {
-	r, fault := c.importRequest("POST", "/v3/sales/offers")
-	if fault = cmp.Or(fault, offer.check()); fault != nil {
+	r, _ := c.importRequest("POST", "/v3/sales/offers")
+	if fault := offer.check(); fault != nil {
 		return "", invalid(ctx, r, fault)
 	}
 	return c.changeByJob(ctx, r, offer.wire())
@@ -395,8 +395,8 @@ type wireRestrictions struct {
 
 func (o NewOffer) wire() wireNewOffer {
 	v := wireVariant{
-		ProductID: o.ProductID, Price: &wirePrices{Retail: o.Price.Amount.StringFixed(2)}, Active: &o.Active, Visibility: o.Visibility,
-		Inventory: sizeOf(o.Inventory), Regions: o.Regions,
+		ProductID: o.ProductID, Price: &wirePrices{Retail: o.Price.Amount.StringFixed(2)}, Active: &o.Active,
+		Visibility: o.Visibility, Inventory: sizeOf(o.Inventory), Regions: o.Regions,
 	}
 	if !o.BusinessPrice.IsZero() {
 		v.Price.Business = o.BusinessPrice.Amount.StringFixed(2)

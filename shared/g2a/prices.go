@@ -27,7 +27,9 @@ type PriceSimulation struct {
 // SimulatePrice returns what an offer's price comes to for seller and buyer, in one
 // country or, where country is "", in all of them. That the currency is a parameter is
 // known from two clients, the country from one.
-func (c *Client) SimulatePrice(ctx context.Context, productID string, price Money, country string) (PriceSimulation, error) {
+func (c *Client) SimulatePrice(
+	ctx context.Context, productID string, price Money, country string,
+) (PriceSimulation, error) {
 	r, _ := c.importRequest("GET", "/v3/pricing/simulations")
 	if fault := checkSimulation(productID, price, country); fault != nil {
 		return PriceSimulation{}, invalid(ctx, r, fault)

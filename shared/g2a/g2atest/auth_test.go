@@ -158,7 +158,7 @@ func TestImportAPIRefuses(t *testing.T) {
 		route := strings.NewReplacer("{", "", "}", "").Replace(c.route)
 		t.Run(route, func(t *testing.T) {
 			method, path, _ := strings.Cut(route, " ")
-			send(t, srv, method, path, "").wantFailure(t, 403, "AUTH01")
+			send(t, srv, method, path, "").wantFailure(t, 401, "AUTH01")
 			send(t, srv, method, path, "", credentials(srv)).wantFailure(t, 401, "AUTH04")
 			send(t, srv, method, path, "", "Authorization: Bearer other").wantFailure(t, 401, "AUTH02")
 		})

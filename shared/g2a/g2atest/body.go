@@ -8,10 +8,7 @@ import (
 	"slices"
 )
 
-var (
-	errMissing = errors.New("is missing")
-	errTooMany = errors.New("is more than 100")
-)
+var errMissing = errors.New("is missing")
 
 // invalid is the answer for a field or parameter that is not good.
 func invalid(name string, err error) *answer {

@@ -11,9 +11,10 @@
 // A program that is no test makes a Simulator with New and serves it as the
 // http.Handler it is.
 //
-// It serves the Export API (products, orders), the Import API (tokens, offers,
-// jobs, prices, bestsellers) under both base paths G2A uses, and the OAuth2 token
-// endpoint. Where G2A's documentation is silent, the handlers say what was chosen.
+// It serves the Export API (products, orders), the Import API (offers and their
+// inventory, jobs, prices, bestsellers, competitors' offers, the seller's orders) under
+// /v3, and the token endpoints. Where G2A's documentation is silent, the handlers say what
+// was chosen.
 //
 // # Orders and money
 //
@@ -50,6 +51,14 @@
 //
 // What G2A, or something in front of it, can send in place of a good answer is a fault
 // of mode answer, below.
+//
+// # The Import API
+//
+// What is not known of it, or differs between the sources, is an option: ImportOptions.
+// A seller has one offer of a type for a product; another creation is 409. After five price
+// changes of a product within an hour the next one is 429, and the product's price is
+// locked for an hour. Simulator.Sell has a buyer take a piece of an offer. Errors have the
+// Import API's form, with the code ERROR where none is known.
 //
 // # Contract
 //

@@ -1,6 +1,7 @@
 package g2atest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -50,10 +51,10 @@ func (o *ImportOptions) fillDefaults() {
 // check checks the options with their defaults filled in.
 func (o ImportOptions) check() error {
 	if o.ChangeStatus != http.StatusAccepted && o.ChangeStatus != http.StatusNoContent {
-		return fmt.Errorf("Import.ChangeStatus is %d, and must be 202 or 204", o.ChangeStatus)
+		return fmt.Errorf("option Import.ChangeStatus is %d, and must be 202 or 204", o.ChangeStatus)
 	}
 	if o.JobLooks < 0 {
-		return fmt.Errorf("Import.JobLooks is negative")
+		return errors.New("option Import.JobLooks is negative")
 	}
 	for _, option := range []struct {
 		name, value string
@@ -64,7 +65,7 @@ func (o ImportOptions) check() error {
 		{"Price", o.Price, []string{"text", "number", "nested"}},
 	} {
 		if !slices.Contains(option.choices, option.value) {
-			return fmt.Errorf("Import.%s is %q, and must be one of %q", option.name, option.value, option.choices)
+			return fmt.Errorf("option Import.%s is %q, and must be one of %q", option.name, option.value, option.choices)
 		}
 	}
 	return nil

@@ -291,7 +291,8 @@ func parseOfferFilter(query url.Values) (func(*offer) bool, *answer) {
 		return nil, failure
 	}
 	return func(o *offer) bool {
-		return (len(types) == 0 || slices.Contains(types, o.kind)) && (!given || o.active == active) && !o.updatedAt.Before(from)
+		return (len(types) == 0 || slices.Contains(types, o.kind)) &&
+			(!given || o.active == active) && !o.updatedAt.Before(from)
 	}, nil
 }
 

@@ -1,6 +1,9 @@
 package g2atest
 
-import "net/url"
+import (
+	"fmt"
+	"net/url"
+)
 
 // The Import API's pages: how many entries one has, and at most.
 const (
@@ -39,7 +42,7 @@ func parsePaging(query url.Values) (paging, *answer) {
 		}
 	}
 	if p.perPage > maxPerPage {
-		return paging{}, invalid("itemsPerPage", errTooMany)
+		return paging{}, invalid("itemsPerPage", fmt.Errorf("is more than %d", maxPerPage))
 	}
 	return p, nil
 }

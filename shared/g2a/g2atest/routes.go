@@ -122,7 +122,9 @@ func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 func (s *Simulator) do(do operation, r *http.Request, body []byte) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &call{now: s.options.Clock(), id: r.PathValue("id"), value: r.PathValue, query: r.URL.Query(), header: r.Header, body: body}
+	c := &call{
+		now: s.options.Clock(), id: r.PathValue("id"), value: r.PathValue, query: r.URL.Query(), header: r.Header, body: body,
+	}
 	s.catchUp(c.now)
 	reply := do(s, c)
 	reply.order = c.order

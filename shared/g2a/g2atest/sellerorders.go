@@ -41,7 +41,8 @@ func (s *Simulator) Sell(offerID string) (orderID string, err error) {
 	}
 	o.items, o.sold = o.items[1:], o.sold+1
 	order := sellerOrder{id: s.randomUUID(), createdAt: s.options.Clock(), item: soldItem{
-		ID: s.randomUUID(), ProductID: o.productID, OfferID: o.id, Quantity: 1, Price: o.retail.StringFixed(2), Currency: currency,
+		ID: s.randomUUID(), ProductID: o.productID, OfferID: o.id, Quantity: 1,
+		Price: o.retail.StringFixed(2), Currency: currency,
 	}}
 	s.sales = append(s.sales, order)
 	return order.id, nil
