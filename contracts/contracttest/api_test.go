@@ -103,7 +103,10 @@ func TestRequestsToG2A(t *testing.T) {
 		return request{"POST", base + "/v1/order", body, []string{correlation, credentials, inJSON}}
 	}
 	offer := func(method, path, body string) request {
-		return request{method, base + "/integration-api/v1" + path, body, []string{correlation, bearer, inJSON}}
+		return request{method, base + "/v3/sales/offers" + path, body, []string{correlation, bearer, inJSON}}
+	}
+	newOffer := func(variant string) request {
+		return offer("POST", "", `{"offerType":"game","variants":[{"productId":"1","visibility":"all",`+variant+`}]}`)
 	}
 	get := func(path string, headers ...string) request {
 		return request{"GET", base + path, "", append(headers, correlation)}
@@ -117,7 +120,13 @@ func TestRequestsToG2A(t *testing.T) {
 		return request{"POST", base + "/export/v1/orders", `{"items":[` + items + `],"currency":"EUR"}`, append(headers, correlation, bearer, inJSON)}
 	}
 	// In the contract for every call, and for what is no call.
-	missing := answering(http.StatusNotFound, http.Header{"Content-Type": {"application/json"}}, `{"status":"ERROR","message":"missing","error":{}}`)
+	missing := roundTrip(func(r *http.Request) (*http.Response, error) {
+		form := `{"status":"ERROR","message":"missing","error":{}}`
+		if strings.HasPrefix(r.URL.Path, "/v3/") {
+			form = `{"errors":[{"code":"X","message":"missing"}]}`
+		}
+		return answering(http.StatusNotFound, http.Header{"Content-Type": {"application/json"}}, form).RoundTrip(r)
+	})
 	for name, test := range map[string]struct {
 		request
 		want string
@@ -152,19 +161,6 @@ func TestRequestsToG2A(t *testing.T) {
 		"grant of another type":     {grant("grant_type=password&client_id=a&client_secret=b"), "'/grant_type'"},
 		"grant without a secret":    {grant("grant_type=client_credentials&client_id=a"), "missing property 'client_secret'"},
 		"grant with two ids":        {grant("grant_type=client_credentials&client_id=a&client_id=b&client_secret=c"), `field "client_id" is there twice`},
-		"offer":                     {offer("POST", "/offers", `{"offerType":"game","productId":"1","price":5,"visibility":"all","inventory":{"size":3},"variant":{}}`), ""},
-		"offer of an unknown type":  {offer("POST", "/offers", `{"offerType":"gift","productId":"1","price":5,"visibility":"all"}`), "'/offerType'"},
-		"offer that is active":      {offer("POST", "/offers", `{"offerType":"game","productId":"1","price":5,"visibility":"all","active":true}`), "additional properties 'active'"},
-		"offer without a price":     {offer("POST", "/offers", `{"offerType":"game","productId":"1","visibility":"all"}`), "missing property 'price'"},
-		"offers with credentials":   {get("/v1/offers", credentials), "header Authorization is absent or not of the form ^Bearer"},
-		"offers, an odd page size":  {get("/v1/offers?perPage=30", bearer), `"perPage" in query`},
-		"offers, an unknown type":   {get("/v1/offers?offerType=gift", bearer), `"offerType" in query`},
-		"a change":                  {offer("PATCH", "/offers/1", `{"active":false}`), ""},
-		"a change of nothing":       {offer("PATCH", "/offers/1", `{}`), "minProperties"},
-		"a change of the product":   {offer("PATCH", "/offers/1", `{"productId":"2"}`), "additional properties 'productId'"},
-		"keys":                      {offer("POST", "/offers/1/inventory", `{"keys":["A"]}`), ""},
-		"no keys":                   {offer("POST", "/offers/1/inventory", `{"keys":[]}`), "'/keys'"},
-		"simulation":                {get("/v1/prices/simulations?productId=1&price=4.99&country=DE", bearer), ""},
 		"place":                     {place(item, named), ""},
 		"place without a key":       {place(item), "Idempotency-Key"},
 		"place with an odd key":     {place(item, "Idempotency-Key: order-1"), "Idempotency-Key"},
@@ -183,9 +179,34 @@ func TestRequestsToG2A(t *testing.T) {
 		"product details, 21":       {get("/export/v1/products?"+strings.Repeat("productIds[]=1&", 21), bearer), `"productIds[]" in query`},
 		"order, a rating":           {order(`{"product_id":"1","min_rating":0.95}`), ""},
 		"order, a rating of 2":      {order(`{"product_id":"1","min_rating":2}`), "'/min_rating'"},
-		"simulation, no price":      {get("/v1/prices/simulations?productId=1", bearer), `"price" in query`},
-		"simulation, odd country":   {get("/v1/prices/simulations?productId=1&price=5&country=Germany", bearer), `"country" in query`},
-		"bestsellers":               {get("/v1/bestsellers?category=189&perPage=20", bearer), ""},
+		"offer":                     {newOffer(`"price":{"retail":"5.00","business":"4.90"},"active":true,"inventory":{"size":3},"regions":["GLOBAL"],"regionRestrictions":{"exclude":["DE"]}`), ""},
+		"offer of an unknown type":  {offer("POST", "", `{"offerType":"gift","variants":[]}`), "'/offerType'"},
+		"offer without a price":     {newOffer(`"active":true`), "missing property 'price'"},
+		"offer, price is a number":  {newOffer(`"price":{"retail":5},"active":true`), "'/variants/0/price/retail'"},
+		"offer, not in cents":       {newOffer(`"price":{"retail":"5.005"},"active":true`), "'/variants/0/price/retail'"},
+		"offer, an unknown field":   {newOffer(`"price":{"retail":"5.00"},"active":true,"sku":"x"`), "additional properties 'sku'"},
+		"offer, two variants":       {offer("POST", "", `{"offerType":"game","variants":[{},{}]}`), "'/variants'"},
+		"offers with credentials":   {get("/v3/sales/offers", credentials), "header Authorization is absent or not of the form ^Bearer"},
+		"offers, too large a page":  {get("/v3/sales/offers?itemsPerPage=101", bearer), `"itemsPerPage" in query`},
+		"offers, old page size":     {get("/v3/sales/offers?perPage=20", bearer), `parameter "perPage" in query is not in the contract`},
+		"offers, an unknown type":   {get("/v3/sales/offers?type=gift", bearer), `"type" in query`},
+		"offers, two types":         {get("/v3/sales/offers?type[]=game&type[]=promo", bearer), ""},
+		"offers, a local time":      {get("/v3/sales/offers?updatedAtFrom=2024-01-31T18:30:00%2B01:00", bearer), `"updatedAtFrom" in query`},
+		"the old path":              {get("/v1/offers", bearer), "it is not in the contract"},
+		"the old path of live":      {get("/integration-api/v1/offers", bearer), "it is not in the contract"},
+		"a change":                  {offer("PATCH", "/1", `{"offerType":"game","variant":{"active":false,"archive":true}}`), ""},
+		"a change of nothing":       {offer("PATCH", "/1", `{"offerType":"game","variant":{}}`), "minProperties"},
+		"a change of no type":       {offer("PATCH", "/1", `{"variant":{"active":false}}`), "missing property 'offerType'"},
+		"a change of the product":   {offer("PATCH", "/1", `{"offerType":"game","variant":{"productId":"2"}}`), "additional properties 'productId'"},
+		"deletion with a body":      {offer("DELETE", "/1", `{}`), "must have none"},
+		"keys":                      {offer("POST", "/inventory", `{"keys":["A"]}`), ""},
+		"no keys":                   {offer("POST", "/inventory", `{"keys":[]}`), "'/keys'"},
+		"simulation":                {get("/v3/pricing/simulations?productId=1&price=4.99&currency=EUR&country=DE", bearer), ""},
+		"simulation, no price":      {get("/v3/pricing/simulations?productId=1", bearer), `"price" in query`},
+		"simulation, odd country":   {get("/v3/pricing/simulations?productId=1&price=5.00&country=Germany", bearer), `"country" in query`},
+		"bestsellers":               {get("/v3/sales/bestsellers?daysNumber=2&productIds[]=1&productIds[]=2", bearer), ""},
+		"competitors":               {get("/v3/products/1/offers?countryCode=DE&visibility=all", bearer), ""},
+		"sales":                     {get("/v3/sales/orders?statuses[]=completed&createdAt[from]=2024-01-31T18:30:00Z", bearer), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var found reports
@@ -285,13 +306,16 @@ func TestAnswersOfTheService(t *testing.T) {
 
 func TestAnswersOfG2A(t *testing.T) {
 	send := func(method, path string) request { return request{method: method, url: base + path} }
-	details, keys, job := send("GET", "/v1/order/details/1"), send("POST", "/v1/offers/1/inventory"), send("GET", "/integration-api/v1/jobs/1")
-	offers, prices, best, grant := send("GET", "/v1/offers"), send("GET", "/v1/prices/simulations"), send("GET", "/v1/bestsellers"), send("POST", "/oauth/token")
+	details, keys, job := send("GET", "/v1/order/details/1"), send("POST", "/v3/sales/offers/inventory"), send("GET", "/v3/jobs/1")
+	offers, prices, best := send("GET", "/v3/sales/offers"), send("GET", "/v3/pricing/simulations"), send("GET", "/v3/sales/bestsellers")
+	grant, creation, deletion := send("POST", "/oauth/token"), send("POST", "/v3/sales/offers"), send("DELETE", "/v3/sales/offers/1")
+	competitors, sale := send("GET", "/v3/products/1/offers"), send("GET", "/v3/sales/orders/1")
 	place, read, found := send("POST", "/export/v1/orders"), send("GET", "/export/v1/orders/1/keys"), send("GET", "/export/v1/product-offers/1")
 	const (
 		json  = "application/json; charset=utf-8"
-		meta  = `"meta":{"currentPage":1,"lastPage":1,"perPage":10,"total":1}`
-		offer = `{"id":"o","offerType":"game","productId":"1","price":5.50,"visibility":"all","status":"active","active":true,"inventory":{"size":2},"more":1}`
+		meta  = `"meta":{"page":1,"itemsPerPage":10,"totalResults":1}`
+		offer = `{"id":"o","type":"game","product":{"id":"1"},"price":"5.50","inventory":{"size":2},"finalPrice":{"de":"6.50"},"more":1}`
+		base  = `{"retail":{"base":{"currencyCode":"EUR","value":"5.50"}},"business":null}`
 		token = `{"access_token":"t","expires_in":3600,"token_type":"Bearer"}`
 	)
 	failure := func(code string) string { return `{"status":"ERROR","message":"m","code":"` + code + `"}` }
@@ -301,53 +325,68 @@ func TestAnswersOfG2A(t *testing.T) {
 		contentType, body string
 		want              string
 	}{
-		"details":                     {details, 200, json, `{"status":"pending","price":4.99,"currency":"EUR"}`, ""},
-		"details, price in a text":    {details, 200, json, `{"status":"pending","price":"4.99","currency":"EUR"}`, "'/price'"},
-		"details, nothing":            {details, 200, json, ``, "not one JSON document"},
-		"keys":                        {keys, 200, json, `{"collectionUuid":"6f1f2ac0-3c9d-4a30-8d5b-0a3f4c1d2e3f"}`, ""},
-		"keys, no UUID":               {keys, 200, json, `{"collectionUuid":"6f1f2ac0"}`, "'/collectionUuid'"},
-		"job":                         {job, 200, json, `{"jobId":"1","status":"failed","code":"X","resourceId":null}`, ""},
-		"job of an unknown status":    {job, 200, json, `{"jobId":"1","status":"done"}`, "'/status'"},
-		"offers":                      {offers, 200, json, `{"data":[` + offer + `],` + meta + `}`, ""},
-		"offers without a page":       {offers, 200, json, `{"data":[` + offer + `]}`, "missing property 'meta'"},
-		"offers, page of an odd size": {offers, 200, json, `{"data":[],` + strings.Replace(meta, "10", "30", 1) + `}`, "'/meta/perPage'"},
-		"offer of an unknown type":    {offers, 200, json, `{"data":[` + strings.Replace(offer, "game", "gift", 1) + `],` + meta + `}`, "'/data/0/offerType'"},
-		"prices":                      {prices, 200, json, `{"income":{"ALL":1.5},"finalePrice":{"DE":1,"OTHER":2},"businessFinalPrice":{},"businessIncome":{}}`, ""},
-		"prices, spelt well":          {prices, 200, json, `{"income":{},"finalPrice":{},"businessFinalPrice":{},"businessIncome":{}}`, "missing property 'finalePrice'"},
-		"prices, odd country":         {prices, 200, json, `{"income":{"Germany":1},"finalePrice":{},"businessFinalPrice":{},"businessIncome":{}}`, "'Germany'"},
-		"bestsellers":                 {best, 200, json, `{"data":[{"productId":"1","minPrice":0.10}]}`, ""},
-		"bestsellers, nameless":       {best, 200, json, `{"data":[{"id":"1"}]}`, "missing property 'productId'"},
-		"token":                       {grant, 200, json, token, ""},
-		"token that lasts for ever":   {grant, 200, json, strings.Replace(token, "3600", "99999999999", 1), "'/expires_in'"},
-		"grant refused":               {grant, 400, json, `{"error":"unsupported_grant_type"}`, ""},
-		"grant refused by G2A":        {grant, 401, json, failure("AUTH02"), ""},
-		"grant refused, no reason":    {grant, 400, json, `{"error":"because"}`, "'/error'"},
-		"grant refused, enveloped":    {grant, 401, json, `{"error":{"code":"X"},"traceId":"t"}`, ""},
-		"placed":                      {place, 202, json, `{"data":{"id":"o","status":"any","totalPrice":"9.98","currency":"EUR","more":1}}`, ""},
-		"placed, price a number":      {place, 201, json, `{"data":{"id":"o","status":"any","totalPrice":9.98,"currency":"EUR"}}`, ""},
-		"placed, no total":            {place, 200, json, `{"data":{"id":"o","status":"any","currency":"EUR"}}`, "missing property 'totalPrice'"},
-		"placed, enveloped not":       {place, 200, json, `{"id":"o"}`, "missing property 'data'"},
-		"place, other body":           {place, 409, json, `{"error":{}}`, ""},
-		"place, in v1's words":        {place, 400, json, failure("BR02"), "missing property 'error'"},
-		"keys read":                   {read, 200, json, `{"data":[{"item":{"id":"i"},"keys":[{"code":"A","kind":"text"}]}]}`, ""},
-		"keys read, none":             {read, 200, json, `{"data":[]}`, ""},
-		"keys read, accepted":         {read, 202, json, `{}`, ""},
-		"keys read, no code":          {read, 200, json, `{"data":[{"item":{"id":"i"},"keys":[{"key":"A"}]}]}`, "missing property 'code'"},
-		"product offer":               {found, 200, json, `{"data":{"id":"1","name":"A","totalQuantity":0,"minPrice":null,"currency":"EUR","offers":[]}}`, ""},
-		"product offer, no offers":    {found, 200, json, `{"data":{"id":"1","name":"A","totalQuantity":0,"minPrice":null,"currency":"EUR"}}`, "missing property 'offers'"},
-		"no such order":               {details, 404, json, failure("ORD02"), ""},
-		"no such offer":               {offers, 404, json, `{"status":"ERROR","message":"m"}`, ""},
-		"an error without a message":  {details, 404, json, `{"status":"ERROR","code":"ORD02"}`, "missing property 'message'"},
-		"an error that is ok":         {details, 404, json, `{"status":"OK","message":"m"}`, "'/status'"},
-		"a page for an error":         {details, 404, "text/html", `<html>`, `Content-Type "text/html"`},
-		"bad gateway":                 {details, 502, json, failure("ORD122"), ""},
-		"bad gateway, a page":         {details, 502, "text/html", `<html>`, ""},
-		"bad gateway, nothing":        {details, 502, "", ``, ""},
-		"bad gateway, another code":   {details, 502, json, failure("ORD02"), "'/code'"},
-		"throttled by a gateway":      {details, 429, "text/html", `<html>`, ""},
-		"method not allowed":          {details, 405, json, failure("BR02"), "the status is not in the contract"},
-		"no call, missing":            {send("GET", "/v1/nothing"), 404, "", ``, ""},
-		"no call, served":             {send("GET", "/v1/nothing"), 200, json, `{}`, "the request is not in the contract"},
+		"grant refused, enveloped":   {grant, 401, json, `{"error":{"code":"X"},"traceId":"t"}`, ""},
+		"placed":                     {place, 202, json, `{"data":{"id":"o","status":"any","totalPrice":"9.98","currency":"EUR","more":1}}`, ""},
+		"placed, price a number":     {place, 201, json, `{"data":{"id":"o","status":"any","totalPrice":9.98,"currency":"EUR"}}`, ""},
+		"placed, no total":           {place, 200, json, `{"data":{"id":"o","status":"any","currency":"EUR"}}`, "missing property 'totalPrice'"},
+		"placed, enveloped not":      {place, 200, json, `{"id":"o"}`, "missing property 'data'"},
+		"place, other body":          {place, 409, json, `{"error":{}}`, ""},
+		"place, in v1's words":       {place, 400, json, failure("BR02"), "missing property 'error'"},
+		"keys read":                  {read, 200, json, `{"data":[{"item":{"id":"i"},"keys":[{"code":"A","kind":"text"}]}]}`, ""},
+		"keys read, none":            {read, 200, json, `{"data":[]}`, ""},
+		"keys read, accepted":        {read, 202, json, `{}`, ""},
+		"keys read, no code":         {read, 200, json, `{"data":[{"item":{"id":"i"},"keys":[{"key":"A"}]}]}`, "missing property 'code'"},
+		"product offer":              {found, 200, json, `{"data":{"id":"1","name":"A","totalQuantity":0,"minPrice":null,"currency":"EUR","offers":[]}}`, ""},
+		"product offer, no offers":   {found, 200, json, `{"data":{"id":"1","name":"A","totalQuantity":0,"minPrice":null,"currency":"EUR"}}`, "missing property 'offers'"},
+		"details":                    {details, 200, json, `{"status":"pending","price":4.99,"currency":"EUR"}`, ""},
+		"details, price in a text":   {details, 200, json, `{"status":"pending","price":"4.99","currency":"EUR"}`, "'/price'"},
+		"details, nothing":           {details, 200, json, ``, "not one JSON document"},
+		"creation":                   {creation, 202, json, `{"data":{"jobId":"1"}}`, ""},
+		"creation, no job":           {creation, 202, json, `{"jobId":"1"}`, "missing property 'data'"},
+		"creation, not accepted":     {creation, 200, json, `{"data":{"jobId":"1"}}`, "the status is not in the contract"},
+		"creation of what exists":    {creation, 409, json, `{"data":{"offerId":"1"}}`, ""},
+		"deletion":                   {deletion, 204, "", ``, ""},
+		"deletion with a page":       {deletion, 204, "text/html", `<html>`, "it has a body, and must have none"},
+		"keys":                       {keys, 200, json, `{"data":{"collectionUuid":"6f1f2ac0"}}`, ""},
+		"keys, no data":              {keys, 200, json, `{"collectionUuid":"6f1f2ac0"}`, ""},
+		"keys, no collection":        {keys, 200, json, `{"data":{}}`, "missing property 'collectionUuid'"},
+		"job":                        {job, 200, json, `{"data":{"jobId":"1","status":"odd","elements":[{"status":"failed","code":"X","resourceId":null}]}}`, ""},
+		"job without a status":       {job, 200, json, `{"data":{"jobId":"1"}}`, "missing property 'status'"},
+		"offers":                     {offers, 200, json, `{"data":[` + offer + `],` + meta + `}`, ""},
+		"offers, price is a number":  {offers, 200, json, `{"data":[` + strings.Replace(offer, `"5.50"`, `5.50`, 1) + `],` + meta + `}`, ""},
+		"offers, price is nested":    {offers, 200, json, `{"data":[` + strings.Replace(offer, `"5.50"`, base, 1) + `],` + meta + `}`, ""},
+		"offers, price of nothing":   {offers, 200, json, `{"data":[` + strings.Replace(offer, `"5.50"`, `{}`, 1) + `],` + meta + `}`, "'/data/0/price'"},
+		"offers without a page":      {offers, 200, json, `{"data":[` + offer + `]}`, "missing property 'meta'"},
+		"offers, no end known":       {offers, 200, json, `{"data":[],"meta":{"page":1,"itemsPerPage":10}}`, "'/meta'"},
+		"offers, hasNext":            {offers, 200, json, `{"data":[],"meta":{"page":1,"itemsPerPage":10,"hasNext":false}}`, ""},
+		"no such offer":              {offers, 404, json, `{"errors":[{"code":"X","message":"m"}]}`, ""},
+		"no such offer, Export form": {offers, 404, json, failure("ORD02"), "missing property 'errors'"},
+		"prices":                     {prices, 200, json, `{"income":{"ALL":1.5},"finalePrice":{"DE":"1","OTHER":"2"},"businessFinalPrice":{},"businessIncome":{}}`, ""},
+		"prices, spelt well":         {prices, 200, json, `{"income":{},"finalPrice":{},"businessFinalPrice":{},"businessIncome":{}}`, "missing property 'finalePrice'"},
+		"prices, odd country":        {prices, 200, json, `{"income":{"Germany":1},"finalePrice":{},"businessFinalPrice":{},"businessIncome":{}}`, "'Germany'"},
+		"bestsellers":                {best, 200, json, `{"data":[{"productId":"1","soldItemsQuantity":3}],"meta":null}`, ""},
+		"bestsellers, nameless":      {best, 200, json, `{"data":[{"soldItemsQuantity":3}]}`, "missing property 'productId'"},
+		"competitors, none":          {competitors, 200, json, `{"data":null,"meta":null}`, ""},
+		"competitors":                {competitors, 200, json, `{"data":[{"id":"1","price":` + base + `}]}`, ""},
+		"sale of one item":           {sale, 200, json, `{"data":{"id":"1","status":"x","items":{"id":"2"}}}`, ""},
+		"sale of a text":             {sale, 200, json, `{"data":{"id":"1","status":"x","items":"2"}}`, "'/data/items'"},
+		"token":                      {grant, 200, json, token, ""},
+		"token that lasts for ever":  {grant, 200, json, strings.Replace(token, "3600", "99999999999", 1), "'/expires_in'"},
+		"grant refused":              {grant, 400, json, `{"error":"unsupported_grant_type"}`, ""},
+		"grant refused by G2A":       {grant, 401, json, failure("AUTH02"), ""},
+		"grant refused, no reason":   {grant, 400, json, `{"error":"because"}`, "'/error'"},
+		"no such order":              {details, 404, json, failure("ORD02"), ""},
+		"an error without a message": {details, 404, json, `{"status":"ERROR","code":"ORD02"}`, "missing property 'message'"},
+		"an error that is ok":        {details, 404, json, `{"status":"OK","message":"m"}`, "'/status'"},
+		"a page for an error":        {details, 404, "text/html", `<html>`, `Content-Type "text/html"`},
+		"bad gateway":                {details, 502, json, failure("ORD122"), ""},
+		"bad gateway, a page":        {details, 502, "text/html", `<html>`, ""},
+		"bad gateway, nothing":       {details, 502, "", ``, ""},
+		"bad gateway, another code":  {details, 502, json, failure("ORD02"), "'/code'"},
+		"throttled by a gateway":     {details, 429, "text/html", `<html>`, ""},
+		"method not allowed":         {details, 405, json, failure("BR02"), "the status is not in the contract"},
+		"no call, missing":           {send("GET", "/v1/nothing"), 404, "", ``, ""},
+		"no call, served":            {send("GET", "/v1/nothing"), 200, json, `{}`, "the request is not in the contract"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := http.Header{}
@@ -585,14 +624,14 @@ func TestOperations(t *testing.T) {
 	if got := contracttest.Service().Operations(); !slices.Equal(got, []string{"health", "live", "receiveWebhook"}) {
 		t.Errorf("operations are %v", got)
 	}
-	if got := len(contracttest.G2A().Operations()); got != 20 {
-		t.Errorf("G2A has %d operations, want 20", got)
+	if got := len(contracttest.G2A().Operations()); got != 27 {
+		t.Errorf("G2A has %d operations, want 27", got)
 	}
 	for target, want := range map[string]string{
-		"GET /v1/order/key/1": "orderKey", "POST /oauth/token": "grantToken", "GET /integration-api/v1/offers/1": "getOffer",
 		"GET /v1/products": "listProducts", "GET /export/v1/products": "listProductDetails", "GET /export/v1/orders/1/keys": "orderKeys",
 		"GET /export/v1/orders/1": "",
-		"PATCH /v1/offers/1":      "changeOffer", "GET /v1/offers/1": "getOffer", "HEAD /v1/products": "", "GET /v1/": "", "GET /oauth/token": "",
+		"GET /v1/order/key/1":     "orderKey", "POST /oauth/token": "grantToken", "GET /v3/sales/offers/1": "getOffer",
+		"PATCH /v3/sales/offers/1": "changeOffer", "POST /v3/sales/offers/inventory": "addInventory", "GET /v1/offers/1": "", "HEAD /v1/products": "", "GET /v1/": "", "GET /oauth/token": "",
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		request, err := http.NewRequestWithContext(t.Context(), method, base+path, nil)

@@ -55,7 +55,7 @@ func TestRejectedToken(t *testing.T) {
 		{"the next one cannot be had", []string{"t1", ""}, []reply{rejected}, "t1", "t1", g2a.ErrUnavailable},
 		{"none can be had", []string{""}, nil, "", "", g2a.ErrUnavailable},
 		{"a request without a header is no fault of the token", []string{"t1", "t2"}, []reply{answer(403, body("AUTH01"))}, "t1", "", g2a.ErrCredentialsRejected},
-		{"another refusal", []string{"t1", "t2"}, []reply{answer(404, body("ORD02"))}, "t1", "", g2a.ErrNotFound},
+		{"another refusal", []string{"t1", "t2"}, []reply{answer(402, body("ORD05"))}, "t1", "", g2a.ErrPaymentRequired},
 		{"an outcome that is not known", []string{"t1", "t2"}, []reply{hang}, "t1", "", g2a.ErrUnavailable},
 	}
 	for _, test := range tests {
@@ -347,7 +347,7 @@ func TestOwnTokens(t *testing.T) {
 	for _, r := range g2aServer.requests() {
 		sent = append(sent, r.URL.Path+" "+r.Header.Get("Authorization"))
 	}
-	want := "/v1/token " + testHash + ", " + testKey + "; /v1/offers/o1 Bearer token-abc; /v1/offers/o1 Bearer token-abc"
+	want := "/v1/token " + testHash + ", " + testKey + "; /v3/sales/offers/o1 Bearer token-abc; /v3/sales/offers/o1 Bearer token-abc"
 	if got := strings.Join(sent, "; "); got != want {
 		t.Errorf("sent %s\nwant %s", got, want)
 	}

@@ -147,13 +147,18 @@ const (
 	goodKey     = `{"key":"AAAA-BBBB-CCCC"}`
 	goodToken   = `{"access_token":"token-abc","expires_in":3600,"token_type":"Bearer"}`
 
-	goodJobID      = `{"jobId":"j1"}`
-	goodOffer      = `{"id":"o1","offerType":"game","productId":"7","price":4.99,"visibility":"all","status":"active","active":true}`
-	goodOffers     = `{"data":[` + goodOffer + `],"meta":{"currentPage":1,"lastPage":1,"perPage":10,"total":1}}`
-	goodCollection = `{"collectionUuid":"c1"}`
-	goodJob        = `{"jobId":"j1","status":"completed","resourceId":"o1","resourceType":"offer"}`
-	goodPrices     = `{"income":{"ALL":4.45},"finalePrice":{"DE":5.94,"OTHER":4.99},"businessFinalPrice":{"ALL":4.99},"businessIncome":{"ALL":4.4}}`
-	goodSellers    = `{"data":[{"productId":"7"}]}`
+	goodJobID       = `{"data":{"jobId":"j1"}}`
+	goodOfferBody   = `{"id":"o1","type":"game","product":{"id":"7"},"price":"4.99"}`
+	goodOffer       = `{"data":` + goodOfferBody + `}`
+	goodMeta        = `"meta":{"page":1,"itemsPerPage":10,"totalResults":1}`
+	goodOffers      = `{"data":[` + goodOfferBody + `],` + goodMeta + `}`
+	goodCollection  = `{"data":{"collectionUuid":"c1"}}`
+	goodJob         = `{"data":{"jobId":"j1","status":"complete","elements":[{"resourceId":"o1","resourceType":"offer","status":"completed"}]}}`
+	goodPrices      = `{"income":{"ALL":"4.45"},"finalePrice":{"DE":"5.94","OTHER":"4.99"},"businessFinalPrice":{"ALL":"4.99"},"businessIncome":{"ALL":"4.4"}}`
+	goodSellers     = `{"data":[{"productId":"7","soldItemsQuantity":3}],` + goodMeta + `}`
+	goodCompetitors = `{"data":[{"id":"o2","price":{"retail":{"base":{"currencyCode":"EUR","value":"4.99"}}}}],` + goodMeta + `}`
+	goodSale        = `{"data":{"id":"s1","status":"completed","items":[]}}`
+	goodSales       = `{"data":[{"id":"s1","status":"completed","items":[]}],` + goodMeta + `}`
 
 	goodEntry          = `{"id":"7","name":"A","totalQuantity":3,"minPrice":"4.99","currency":"EUR","offers":[{"id":"f1","price":"4.99","quantity":3}]}`
 	goodProductOffer   = `{"data":` + goodEntry + `}`
@@ -193,12 +198,12 @@ var (
 		_, err := c.CreateOffer(ctx, newOffer())
 		return err
 	}}
-	changeOffer = call{"change offer", goodOffer, func(ctx context.Context, c *g2a.Client) error {
-		_, err := c.ChangeOffer(ctx, "o1", g2a.OfferChange{Active: new(false)})
+	changeOffer = call{"change offer", goodJobID, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.ChangeOffer(ctx, "o1", g2a.OfferChange{Type: g2a.OfferGame, Active: new(false)})
 		return err
 	}}
 	addInventory = call{"add inventory", goodCollection, func(ctx context.Context, c *g2a.Client) error {
-		_, err := c.AddInventory(ctx, "o1", []g2a.Secret{g2a.NewSecret("AAAA-BBBB-CCCC")})
+		_, err := c.AddInventory(ctx, []g2a.Secret{g2a.NewSecret("AAAA-BBBB-CCCC")})
 		return err
 	}}
 	offer = call{"offer", goodOffer, func(ctx context.Context, c *g2a.Client) error {
@@ -219,6 +224,26 @@ var (
 	}}
 	bestsellers = call{"bestsellers", goodSellers, func(ctx context.Context, c *g2a.Client) error {
 		_, err := c.Bestsellers(ctx, g2a.BestsellerQuery{})
+		return err
+	}}
+	deleteOffer = call{"delete offer", goodJobID, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.DeleteOffer(ctx, "o1")
+		return err
+	}}
+	inventory = call{"inventory", `{"data":[]}`, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.Inventory(ctx, "o1", 0, 0)
+		return err
+	}}
+	competitors = call{"competitors", goodCompetitors, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.CompetitorOffers(ctx, "7", g2a.CompetitorQuery{})
+		return err
+	}}
+	sales = call{"sales", goodSales, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.SellerOrders(ctx, g2a.SellerOrderQuery{})
+		return err
+	}}
+	sale = call{"sale", goodSale, func(ctx context.Context, c *g2a.Client) error {
+		_, err := c.SellerOrder(ctx, "s1")
 		return err
 	}}
 	productOffers = call{"product offers", goodProductOffers, func(ctx context.Context, c *g2a.Client) error {
@@ -242,9 +267,11 @@ var (
 		return err
 	}}
 	withCredentials = []call{products, details, token, create, pay, key}
-	withToken       = []call{offer, offers, job, prices, bestsellers, createOffer, changeOffer, addInventory, productOffers, productOffer, productDetails, place, orderKeys}
-	reads           = []call{products, details, token, offer, offers, job, prices, bestsellers, productOffers, productOffer, productDetails}
-	onces           = []call{create, pay, key, createOffer, changeOffer, addInventory, place, orderKeys}
+	bearerReads     = []call{offer, offers, inventory, job, prices, bestsellers, competitors, sales, sale, productOffers, productOffer, productDetails}
+	importOnces     = []call{createOffer, changeOffer, deleteOffer, addInventory}
+	withToken       = slices.Concat(bearerReads, importOnces, []call{place, orderKeys})
+	reads           = append([]call{products, details, token}, bearerReads...)
+	onces           = append([]call{create, pay, key, place, orderKeys}, importOnces...)
 	allCalls        = append(append([]call{}, withCredentials...), withToken...)
 )
 
@@ -274,6 +301,7 @@ func TestAttempts(t *testing.T) {
 	throttled, unavailable, badGateway := answer(429, body("BR03")), answer(503, ""), answer(502, body("ORD122"))
 	page := func(status int) reply { return answer(status, "<html>Just a moment...</html>") }
 	notKey := slices.DeleteFunc(slices.Clone(allCalls), func(c call) bool { return c.name == key.name || c.name == orderKeys.name })
+	needBody := slices.DeleteFunc(slices.Clone(allCalls), func(c call) bool { return c.name == deleteOffer.name })
 	tests := []struct {
 		name    string
 		calls   []call
@@ -307,7 +335,7 @@ func TestAttempts(t *testing.T) {
 		{"408 with an unknown code is not retried", allCalls, []reply{answer(408, body("ORD999"))}, 1, g2a.ErrInvalidRequest},
 		{"a malformed success is not retried", notKey, []reply{answer(200, "<html>")}, 1, g2a.ErrMalformedAnswer},
 		{"a page as a success is not retried by the keys", []call{key, orderKeys}, []reply{page(200)}, 1, g2a.ErrUnavailable},
-		{"an empty success is not retried", allCalls, []reply{answer(200, "")}, 1, g2a.ErrMalformedAnswer},
+		{"an empty success is not retried", needBody, []reply{answer(200, "")}, 1, g2a.ErrMalformedAnswer},
 	}
 	for _, test := range tests {
 		for _, call := range test.calls {

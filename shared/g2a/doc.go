@@ -56,8 +56,8 @@
 //	GET    /v3/pricing/simulations                SimulatePrice               -                freely   clients          high
 //	GET    /v3/sales/bestsellers                  Bestsellers, AllBestsellers -                freely   clients          medium
 //	GET    /v3/products/{id}/offers               CompetitorOffers            -                freely   clients          medium
-//	GET    /v4/sales/orders                       SellerOrders                -                freely   outline, clients low
-//	GET    /v4/sales/orders/{id}                  SellerOrder                 -                freely   outline, clients low
+//	GET    /v3/sales/orders                       SellerOrders, AllSellerOrders -                freely   outline, clients low
+//	GET    /v3/sales/orders/{id}                  SellerOrder                 -                freely   outline, clients low
 //
 // The token endpoint:
 //
@@ -122,8 +122,10 @@
 //     zero.
 //   - OrderKey and OrderKeys keep the answer as it came ([Key].Raw) if they are not certain
 //     to understand all of it.
-//   - In the Import API's answers, a field that is missing, has the wrong type or an
-//     impossible value (a negative price, an unknown status) is an error, never a zero value.
+//   - In the Import API's answers, a required field that is missing, or any that has the wrong
+//     type or an impossible value (a negative price), is an error, never a zero value. Words
+//     such as a status are kept as they came, and each of the forms that are known of a
+//     price, a job and a list is read.
 //
 // What is needed and cannot be read is an [ErrMalformedAnswer] whose [FieldError] names the
 // field by its path, such as data[3].price. A request is checked in the same way before it
@@ -217,8 +219,8 @@
 // # Sources
 //
 // Where a rule in the comments is not certain, they say so: what no source states is
-// inferred, or assumed, and what nobody states is not public. Assumed are the values of
-// [Visibility] and [OfferStatus], and the fields of a [Bestseller].
+// inferred, or assumed, and what nobody states is not public. The Import API v3 also takes
+// packages of physical goods, whose bodies are not public: they are left out.
 //
 // The package imports nothing of the project, so that any program may use it alone.
 package g2a

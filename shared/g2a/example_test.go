@@ -124,7 +124,8 @@ func ExampleClient_CreateOffer() {
 		return
 	}
 	jobID, err := client.CreateOffer(ctx, g2a.NewOffer{
-		Type: g2a.OfferGame, ProductID: "90000000334016", Price: price, Visibility: g2a.VisibleAll,
+		Type: g2a.OfferDropshipping, ProductID: "90000000334016", Price: price, Active: true,
+		Visibility: g2a.VisibleAll, Inventory: new(3),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -132,17 +133,24 @@ func ExampleClient_CreateOffer() {
 	}
 	job, err := client.WaitJob(ctx, jobID)
 	if ended := new(g2a.JobError); errors.As(err, &ended) {
-		fmt.Println("G2A made no offer:", ended.Job.Code, ended.Job.Message)
+		fmt.Println("G2A created no offer:", ended)
 		return
 	} else if err != nil {
 		fmt.Println(err)
 		return
 	}
-	if _, err := client.AddInventory(ctx, job.ResourceID, []g2a.Secret{g2a.NewSecret("AAAA-BBBB-CCCC")}); err != nil {
+	changed, err := client.ChangeOffer(ctx, job.ResourceID(), g2a.OfferChange{Type: g2a.OfferDropshipping, Inventory: new(2)})
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for offer, err := range client.AllOffers(ctx, g2a.OfferQuery{Status: g2a.OfferActive}) {
+	if changed != "" { // "" is done at once
+		if _, err := client.WaitJob(ctx, changed); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	for offer, err := range client.AllOffers(ctx, g2a.OfferQuery{Active: new(true)}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -150,7 +158,7 @@ func ExampleClient_CreateOffer() {
 		fmt.Println(offer.Type, offer.Price, "in stock:", *offer.Inventory)
 	}
 	// Output:
-	// game 12.50 EUR in stock: 1
+	// dropshipping 12.50 EUR in stock: 2
 }
 
 func ExampleClient_SimulatePrice() {
@@ -214,7 +222,7 @@ func ExampleSharedTokens() {
 	}
 	for _, name := range []string{"first", "second"} {
 		page, err := process(name).Offers(context.Background(), g2a.OfferQuery{})
-		fmt.Println(name, "process:", page.Total, "offers", err)
+		fmt.Println(name, "process:", len(page.Items), "offers", err)
 	}
 	fmt.Println("tokens issued:", srv.Simulator.Stats().TokensIssued)
 	// Output:

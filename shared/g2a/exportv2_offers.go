@@ -186,9 +186,16 @@ func (o ProductOffer) needed() *FieldError {
 	return nil
 }
 
+// pageSizes are those the Export API v2 has.
+var pageSizes = []int{10, 20, 50, 100}
+
 func (q ProductOfferQuery) check() *FieldError {
-	if fault := checkPaging(q.Page, q.PerPage); fault != nil {
+	asked := paging{q.Page, q.PerPage}
+	if fault := asked.check(); fault != nil {
 		return fault
+	}
+	if q.PerPage != 0 && !slices.Contains(pageSizes, q.PerPage) {
+		return &FieldError{Field: "itemsPerPage", Problem: "is none of 10, 20, 50, 100"}
 	}
 	return checkIDs(q.ProductIDs, maxOfferIDs)
 }
@@ -206,21 +213,16 @@ func checkIDs(ids []string, most int) *FieldError {
 
 func (q ProductOfferQuery) encode() string {
 	values := query{}
-	values.number("page", q.Page)
-	values.number("itemsPerPage", q.PerPage)
-	if !q.UpdatedAtFrom.IsZero() {
-		values.text("updatedAtFrom", q.UpdatedAtFrom.UTC().Format(time.RFC3339))
-	}
-	if len(q.ProductIDs) > 0 {
-		values["productIds[]"] = q.ProductIDs
-	}
+	paging{q.Page, q.PerPage}.addTo(values)
+	values.since("updatedAtFrom", q.UpdatedAtFrom)
+	values.list("productIds", q.ProductIDs)
 	return values.encode()
 }
 
 // readProductOfferPage reads a page. Nothing in one of its products is a fault, and of the
 // meta only what ends a walk must be there.
 func readProductOfferPage(wire map[string]json.RawMessage) (ProductOfferPage, *FieldError) {
-	data, fault := readData(wire)
+	data, fault := readDataList(wire)
 	if fault != nil {
 		return ProductOfferPage{}, fault
 	}
@@ -240,8 +242,8 @@ func readProductOfferPage(wire map[string]json.RawMessage) (ProductOfferPage, *F
 	return page, nil
 }
 
-// readData reads the list that an answer of the Export API v2 holds.
-func readData(wire map[string]json.RawMessage) ([]json.RawMessage, *FieldError) {
+// readDataList reads the list that an answer of the Export API v2 holds.
+func readDataList(wire map[string]json.RawMessage) ([]json.RawMessage, *FieldError) {
 	var data []json.RawMessage
 	switch {
 	case absent(wire["data"]):

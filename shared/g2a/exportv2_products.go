@@ -22,7 +22,7 @@ func (c *Client) ProductDetails(ctx context.Context, ids []string) ([]Product, e
 	var wire map[string]json.RawMessage
 	var products []Product
 	err := c.doBearer(ctx, r, decoded(&wire, func() *FieldError {
-		data, fault := readData(wire)
+		data, fault := readDataList(wire)
 		for _, raw := range data {
 			products = append(products, readProductDetails(raw))
 		}

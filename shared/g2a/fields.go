@@ -31,49 +31,6 @@ func (e *FieldError) Error() string {
 // absent reports whether a field was not there, or null.
 func absent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// readAmount reads a JSON number digit by digit, never as a binary float; an absent one
-// is nil. What no price can be (negative, with an exponent, a string) is a fault.
-func readAmount(field string, raw json.RawMessage) (*decimal.Decimal, *FieldError) {
-	if absent(raw) {
-		return nil, nil
-	}
-	if raw[0] == '-' {
-		return nil, &FieldError{Field: field, Problem: "is negative"}
-	}
-	if !amountPattern.Match(raw) {
-		return nil, &FieldError{Field: field, Problem: "is not a number of at most 12 digits and 6 places"}
-	}
-	amount, err := decimal.NewFromString(string(raw))
-	if err != nil {
-		return nil, &FieldError{Field: field, Problem: "is not a decimal"}
-	}
-	return &amount, nil
-}
-
-// readPrice reads an amount that must be there.
-func readPrice(field string, raw json.RawMessage, currency string) (Money, *FieldError) {
-	amount, fault := readAmount(field, raw)
-	switch {
-	case fault != nil:
-		return Money{}, fault
-	case amount == nil:
-		return Money{}, &FieldError{Field: field, Problem: "is missing"}
-	case !currencyPattern.MatchString(currency):
-		return Money{}, &FieldError{Field: "currency", Problem: "is not three upper-case letters"}
-	}
-	return Money{Amount: *amount, Currency: currency}, nil
-}
-
-// readOptionalPrice reads an amount of the catalogue that may be absent, and is then
-// the zero Money.
-func readOptionalPrice(field string, raw json.RawMessage) (Money, *FieldError) {
-	amount, fault := readAmount(field, raw)
-	if fault != nil || amount == nil {
-		return Money{}, fault
-	}
-	return Money{Amount: *amount, Currency: ProductCurrency}, nil
-}
-
 // idNumberPattern is an id that G2A sends as a number.
 var idNumberPattern = regexp.MustCompile(`^[0-9]{1,20}$`)
 

@@ -4,33 +4,40 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"net/url"
 	"slices"
+	"strings"
+	"time"
 )
 
-// Page is one page of a list of the Import API.
+// Page is one page of a list of the Import API. What G2A does not state is nil or 0.
 type Page[T any] struct {
-	Items    []T
-	Number   int // from 1
-	LastPage int
-	PerPage  int // items on a full page
-	Total    int // items on all pages
+	Items   []T
+	Number  int   // from 1
+	PerPage int   // items on a full page
+	Total   *int  // items on all pages
+	HasNext *bool // whether a page follows
 }
-
-// pageSizes are those the Import API has.
-var pageSizes = []int{10, 20, 50, 100}
 
 // maxPerPage is what the iterators ask for: the fewest calls.
 const maxPerPage = 100
 
-// checkPaging checks what a list is asked with; 0 is G2A's own choice.
-func checkPaging(page, perPage int) *FieldError {
+// paging is the part of a list that is asked for; 0 is G2A's own choice.
+type paging struct{ page, perPage int }
+
+func (p paging) check() *FieldError {
 	switch {
-	case page < 0:
+	case p.page < 0:
 		return &FieldError{Field: "page", Problem: "is negative"}
-	case perPage != 0 && !slices.Contains(pageSizes, perPage):
-		return &FieldError{Field: "perPage", Problem: "is none of 10, 20, 50, 100"}
+	case p.perPage < 0 || p.perPage > maxPerPage:
+		return &FieldError{Field: "itemsPerPage", Problem: "is not from 1 to 100"}
 	}
 	return nil
+}
+
+func (p paging) addTo(values query) {
+	values.number("page", p.page)
+	values.number("itemsPerPage", p.perPage)
 }
 
 // wirePage is a page as the Import API sends it.
@@ -40,45 +47,137 @@ type wirePage struct {
 }
 
 type wireMeta struct {
-	CurrentPage *int `json:"currentPage"`
-	LastPage    *int `json:"lastPage"`
-	PerPage     *int `json:"perPage"`
-	Total       *int `json:"total"`
+	Page         *int  `json:"page"`
+	ItemsPerPage *int  `json:"itemsPerPage"`
+	TotalResults *int  `json:"totalResults"`
+	HasNext      *bool `json:"hasNext"`
 }
 
-// readPage checks and maps.
-func readPage[W, T any](w wirePage, read func(W) (T, *FieldError)) (Page[T], *FieldError) {
-	switch {
-	case w.Data == nil:
+// readPage checks and maps. A list without meta is the page that was asked for.
+func readPage[W, T any](w wirePage, asked paging, read func(W) (T, *FieldError)) (Page[T], *FieldError) {
+	if w.Data == nil {
 		return Page[T]{}, &FieldError{Field: "data", Problem: "is missing"}
-	case w.Meta == nil:
-		return Page[T]{}, &FieldError{Field: "meta", Problem: "is missing"}
 	}
 	items, fault := readList("data", w.Data, read)
 	if fault != nil {
 		return Page[T]{}, fault
 	}
-	page := Page[T]{Items: items}
+	if w.Meta == nil {
+		return Page[T]{Items: items, Number: max(1, asked.page), PerPage: asked.perPage}, nil
+	}
+	if fault := w.Meta.check(); fault != nil {
+		return Page[T]{}, fault
+	}
+	return Page[T]{
+		Items: items, Number: *w.Meta.Page, PerPage: *w.Meta.ItemsPerPage, Total: w.Meta.TotalResults, HasNext: w.Meta.HasNext,
+	}, nil
+}
+
+// check requires one of totalResults and hasNext: each is left out by one of G2A's versions.
+func (m wireMeta) check() *FieldError {
 	for _, number := range []struct {
 		field string
 		value *int
 		least int
-		into  *int
+		known bool // in another way, if it is missing
 	}{
-		{"meta.currentPage", w.Meta.CurrentPage, 1, &page.Number},
-		{"meta.lastPage", w.Meta.LastPage, 0, &page.LastPage},
-		{"meta.perPage", w.Meta.PerPage, 1, &page.PerPage},
-		{"meta.total", w.Meta.Total, 0, &page.Total},
+		{"meta.page", m.Page, 1, false},
+		{"meta.itemsPerPage", m.ItemsPerPage, 1, false},
+		{"meta.totalResults", m.TotalResults, 0, m.HasNext != nil},
 	} {
 		switch {
-		case number.value == nil:
-			return Page[T]{}, &FieldError{Field: number.field, Problem: "is missing"}
-		case *number.value < number.least:
-			return Page[T]{}, &FieldError{Field: number.field, Problem: "is too small"}
+		case number.value == nil && !number.known:
+			return &FieldError{Field: number.field, Problem: "is missing"}
+		case number.value != nil && *number.value < number.least:
+			return &FieldError{Field: number.field, Problem: "is too small"}
 		}
-		*number.into = *number.value
+	}
+	return nil
+}
+
+// listImport makes the call of a list of the Import API.
+func listImport[W, T any](
+	ctx context.Context, c *Client, r request, asked paging, read func(W) (T, *FieldError),
+) (Page[T], error) {
+	var wire wirePage
+	var page Page[T]
+	err := c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
+		page, fault = readPage(wire, asked, read)
+		return fault
+	}))
+	if err != nil {
+		return Page[T]{}, err
 	}
 	return page, nil
+}
+
+// readData reads the Import API's {"data":{...}}. The path of a fault begins with data.
+func readData[W, T any](raw json.RawMessage, read func(W) (T, *FieldError)) (T, *FieldError) {
+	var wire W
+	value := *new(T)
+	if absent(raw) {
+		return value, &FieldError{Field: "data", Problem: "is missing"}
+	}
+	fault := readElement(raw, &wire)
+	if fault == nil {
+		value, fault = read(wire)
+	}
+	if fault != nil {
+		fault.Field = strings.TrimSuffix("data."+fault.Field, ".")
+		return *new(T), fault
+	}
+	return value, nil
+}
+
+// wireData is one object as the Import API sends it.
+type wireData struct {
+	Data json.RawMessage `json:"data"`
+}
+
+// oneImport makes a call of the Import API that answers one object.
+func oneImport[W, T any](ctx context.Context, c *Client, r request, read func(W) (T, *FieldError)) (T, error) {
+	var wire wireData
+	var value T
+	err := c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
+		value, fault = readData(wire.Data, read)
+		return fault
+	}))
+	if err != nil {
+		return *new(T), err
+	}
+	return value, nil
+}
+
+// since adds a time in RFC 3339; the zero time is left out.
+func (q query) since(name string, at time.Time) {
+	if !at.IsZero() {
+		q.text(name, at.UTC().Format(time.RFC3339))
+	}
+}
+
+// list adds a parameter once for each value, in the form that G2A has for lists.
+func (q query) list(name string, values []string) {
+	for _, value := range values {
+		url.Values(q).Add(name+"[]", value)
+	}
+}
+
+// importRequest returns a request of the Import API. The ids replace the names in the
+// route's braces, in their order.
+func (c *Client) importRequest(method, route string, ids ...string) (request, *FieldError) {
+	r := request{api: importAPI, method: method, route: route}
+	path, rest := "", route
+	for _, id := range ids {
+		before, after, _ := strings.Cut(rest, "{")
+		name, after, _ := strings.Cut(after, "}")
+		if fault := checkID(id); fault != nil {
+			fault.Field = name
+			return r, fault
+		}
+		path, rest = path+before+url.PathEscape(id), after
+	}
+	r.url = c.cfg.ImportURL + path + rest
+	return r, nil
 }
 
 // maxWalk is the most items a list may say it has for a walk over them all.
@@ -99,6 +198,7 @@ type walk[T any] struct {
 type part[T any] struct {
 	items         []T
 	number, total int
+	next          *bool // whether a page follows; nil is for total to say
 }
 
 // all returns the items one by one. The calls of one loop share a correlation id.
@@ -126,7 +226,12 @@ func (w walk[T]) all(ctx context.Context) iter.Seq2[T, error] {
 			if asked == 0 {
 				limit = got.total + w.size // and a page of those added concurrently
 			}
-			if seen += len(got.items); len(got.items) == 0 || seen >= min(got.total, limit) {
+			seen += len(got.items)
+			more := seen < min(got.total, limit)
+			if got.next != nil {
+				more = *got.next && seen < maxWalk
+			}
+			if len(got.items) == 0 || !more {
 				return
 			}
 			before = got.items
@@ -149,13 +254,23 @@ func (w walk[T]) odd(got part[T], asked int, before []T) *FieldError {
 	return nil
 }
 
-// walkPages is a walk over pages of the Import API.
-func walkPages[T any](route string, first, size int, id func(T) string, ask func(context.Context, int) (Page[T], error)) walk[T] {
+// walkPages is a walk over pages of the Import API. After a full page that states nothing
+// about others, another one is asked for.
+func walkPages[T any](
+	route string, first, size int, id func(T) string, ask func(context.Context, int) (Page[T], error),
+) walk[T] {
 	return walk[T]{
-		route: route, first: first, size: size, totalField: "meta.total", numberField: "meta.currentPage", id: id,
+		route: route, first: first, size: size, totalField: "meta.totalResults", numberField: "meta.page", id: id,
 		ask: func(ctx context.Context, number int) (part[T], error) {
 			page, err := ask(ctx, number)
-			return part[T]{items: page.Items, number: page.Number, total: page.Total}, err
+			got := part[T]{items: page.Items, number: page.Number, next: page.HasNext}
+			switch {
+			case page.Total != nil:
+				got.total = *page.Total
+			case got.next == nil:
+				got.next = new(len(page.Items) >= size)
+			}
+			return got, err
 		},
 	}
 }

@@ -2,6 +2,7 @@ package g2a_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -28,18 +29,21 @@ var lists = []list{
 	}, func(ctx context.Context, c *g2a.Client, first int) iter.Seq2[string, error] {
 		return idsOf(c.AllProducts(ctx, g2a.ProductQuery{Page: first}), func(p g2a.Product) string { return p.ID })
 	}},
-	{"offers", 100, importPage(`{"id":"%s","offerType":"game","productId":"7","price":4.99,"visibility":"all","status":"active","active":true}`),
+	{"offers", 100, importPage(`{"id":"%s","type":"game","product":{"id":"7"},"price":"4.99"}`),
 		func(ctx context.Context, c *g2a.Client, first int) iter.Seq2[string, error] {
 			return idsOf(c.AllOffers(ctx, g2a.OfferQuery{Page: first}), func(o g2a.Offer) string { return o.ID })
 		}},
-	{"bestsellers", 100, importPage(`{"productId":"%s"}`), func(ctx context.Context, c *g2a.Client, first int) iter.Seq2[string, error] {
+	{"bestsellers", 100, importPage(`{"productId":"%s","soldItemsQuantity":3}`), func(ctx context.Context, c *g2a.Client, first int) iter.Seq2[string, error] {
 		return idsOf(c.AllBestsellers(ctx, g2a.BestsellerQuery{Page: first}), func(b g2a.Bestseller) string { return b.ProductID })
+	}},
+	{"sales", 100, importPage(`{"id":"%s","status":"completed","items":[]}`), func(ctx context.Context, c *g2a.Client, first int) iter.Seq2[string, error] {
+		return idsOf(c.AllSellerOrders(ctx, g2a.SellerOrderQuery{Page: first}), func(o g2a.SellerOrder) string { return o.ID })
 	}},
 }
 
 func importPage(item string) func(number, total int, ids ...string) string {
 	return func(number, total int, ids ...string) string {
-		return fmt.Sprintf(`{"data":[%s],"meta":{"currentPage":%d,"lastPage":9,"perPage":100,"total":%d}}`, each(ids, item), number, total)
+		return fmt.Sprintf(`{"data":[%s],"meta":{"page":%d,"itemsPerPage":100,"totalResults":%d}}`, each(ids, item), number, total)
 	}
 }
 
@@ -262,6 +266,52 @@ func TestAllPagesCancelled(t *testing.T) {
 	}
 }
 
+// TestPagesWithoutTotal: whether a page follows is what G2A states or, if it states nothing,
+// what a full page suggests.
+func TestPagesWithoutTotal(t *testing.T) {
+	sales := lists[3]
+	meta := func(more string) string { return `{"page":%d,"itemsPerPage":100` + more + `}` }
+	full, half := numbered(1, 100), numbered(101, 150)
+	tests := []struct {
+		name  string
+		metas []string // of the pages
+		ids   [][]string
+		want  int
+		fault string
+	}{
+		{"hasNext", []string{meta(`,"hasNext":true`), meta(`,"hasNext":false`)}, [][]string{half, full}, 150, ""},
+		{"hasNext, one page", []string{meta(`,"hasNext":false`)}, [][]string{full}, 100, ""},
+		{"hasNext against a total", []string{meta(`,"totalResults":1,"hasNext":true`), meta(`,"totalResults":1,"hasNext":false`)}, [][]string{full, half}, 150, ""},
+		{"hasNext, then an empty page", []string{meta(`,"hasNext":true`), meta(`,"hasNext":true`)}, [][]string{full, nil}, 100, ""},
+		{"hasNext, the same page again", []string{meta(`,"hasNext":true`), meta(`,"hasNext":true`)}, [][]string{full, full}, 100, "holds the same"},
+		{"nothing, a page that is not full", []string{"null"}, [][]string{half}, 50, ""},
+		{"nothing, a full page and another", []string{"null", "null"}, [][]string{full, half}, 150, ""},
+		{"nothing, a full page and an empty one", []string{"null", "null"}, [][]string{full, nil}, 100, ""},
+		{"nothing, the same page again", []string{"null", "null"}, [][]string{full, full}, 100, "holds the same"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			g2aServer := &script{}
+			for i, ids := range test.ids {
+				stated := strings.Replace(test.metas[i], "%d", strconv.Itoa(i+1), 1)
+				items := each(ids, `{"id":"%s","status":"completed","items":[]}`)
+				g2aServer.replies = append(g2aServer.replies, answer(200, `{"data":[`+items+`],"meta":`+stated+`}`))
+			}
+			got, fault := 0, ""
+			for _, err := range sales.all(t.Context(), newClient(g2aServer), 0) {
+				if err != nil {
+					fault = err.Error()
+					continue
+				}
+				got++
+			}
+			if got != test.want || (fault == "") != (test.fault == "") || !strings.Contains(fault, test.fault) || len(g2aServer.requests()) != len(test.ids) {
+				t.Errorf("%d items in %d pages, error %q; want %d in %d, %q", got, len(g2aServer.requests()), fault, test.want, len(test.ids), test.fault)
+			}
+		})
+	}
+}
+
 // TestPerPage: the loops ask for the fewest pages, unless told otherwise.
 func TestPerPage(t *testing.T) {
 	tests := []struct {
@@ -272,19 +322,23 @@ func TestPerPage(t *testing.T) {
 		{"offers", func(c *g2a.Client) {
 			for range c.AllOffers(t.Context(), g2a.OfferQuery{}) {
 			}
-		}, "page=1&perPage=100"},
+		}, "itemsPerPage=100&page=1"},
 		{"offers, 10 a page", func(c *g2a.Client) {
-			for range c.AllOffers(t.Context(), g2a.OfferQuery{PerPage: 10, ProductID: "7"}) {
+			for range c.AllOffers(t.Context(), g2a.OfferQuery{PerPage: 10, Type: g2a.OfferGame}) {
 			}
-		}, "page=1&perPage=10&productId=7"},
+		}, "itemsPerPage=10&page=1&type=game"},
 		{"bestsellers", func(c *g2a.Client) {
-			for range c.AllBestsellers(t.Context(), g2a.BestsellerQuery{Platform: "Steam"}) {
+			for range c.AllBestsellers(t.Context(), g2a.BestsellerQuery{Days: 2}) {
 			}
-		}, "page=1&perPage=100&platform=Steam"},
+		}, "daysNumber=2&itemsPerPage=100&page=1"},
+		{"sales", func(c *g2a.Client) {
+			for range c.AllSellerOrders(t.Context(), g2a.SellerOrderQuery{}) {
+			}
+		}, "itemsPerPage=100&page=1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			g2aServer := &script{replies: []reply{answer(200, `{"data":[],"meta":{"currentPage":1,"lastPage":1,"perPage":100,"total":0}}`)}}
+			g2aServer := &script{replies: []reply{answer(200, `{"data":[],"meta":{"page":1,"itemsPerPage":100,"totalResults":0}}`)}}
 			test.make(newClient(g2aServer))
 			if got := g2aServer.requests()[0].URL.RawQuery; got != test.want {
 				t.Errorf("query is %s, want %s", got, test.want)
@@ -293,28 +347,49 @@ func TestPerPage(t *testing.T) {
 	}
 }
 
+// TestPage: of its meta, what is not stated is nil.
+func TestPage(t *testing.T) {
+	tests := []struct{ name, meta, want string }{
+		{"version 3", `{"page":2,"itemsPerPage":20,"totalResults":41}`, "2 20 41 null"},
+		{"version 4", `{"page":2,"itemsPerPage":20,"hasNext":true}`, "2 20 null true"},
+		{"all of it", `{"page":2,"itemsPerPage":20,"totalResults":0,"hasNext":false,"more":1}`, "2 20 0 false"},
+		{"null", `null`, "3 50 null null"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			body := `{"data":[` + goodOfferBody + `],"meta":` + test.meta + `}`
+			page, err := newClient(&script{replies: []reply{answer(200, body)}}).Offers(t.Context(), g2a.OfferQuery{Page: 3, PerPage: 50})
+			total, _ := json.Marshal(page.Total)
+			next, _ := json.Marshal(page.HasNext)
+			if got := fmt.Sprintf("%d %d %s %s", page.Number, page.PerPage, total, next); err != nil || got != test.want || len(page.Items) != 1 {
+				t.Errorf("page is %s, error %v; want %s", got, err, test.want)
+			}
+		})
+	}
+}
+
 func TestPageMalformed(t *testing.T) {
-	meta := `"meta":{"currentPage":1,"lastPage":1,"perPage":10,"total":0}`
+	meta := `"meta":{"page":1,"itemsPerPage":10,"totalResults":0}`
 	tests := []struct{ name, body, fault string }{
 		{"no data", `{` + meta + `}`, "field data is missing"},
 		{"data null", `{"data":null,` + meta + `}`, "field data is missing"},
 		{"data an object", `{"data":{},` + meta + `}`, "field data has the wrong type"},
-		{"no meta", `{"data":[]}`, "field meta is missing"},
-		{"no current page", `{"data":[],"meta":{"lastPage":1,"perPage":10,"total":0}}`, "field meta.currentPage is missing"},
-		{"no last page", `{"data":[],"meta":{"currentPage":1,"perPage":10,"total":0}}`, "field meta.lastPage is missing"},
-		{"no page size", `{"data":[],"meta":{"currentPage":1,"lastPage":1,"total":0}}`, "field meta.perPage is missing"},
-		{"no total", `{"data":[],"meta":{"currentPage":1,"lastPage":1,"perPage":10}}`, "field meta.total is missing"},
-		{"page zero", `{"data":[],"meta":{"currentPage":0,"lastPage":1,"perPage":10,"total":0}}`, "field meta.currentPage is too small"},
-		{"total negative", `{"data":[],"meta":{"currentPage":1,"lastPage":1,"perPage":10,"total":-1}}`, "field meta.total is too small"},
-		{"total a text", `{"data":[],"meta":{"currentPage":1,"lastPage":1,"perPage":10,"total":"hunter2"}}`, "field meta.total has the wrong type"},
-		{"an entry null", `{"data":[` + goodOffer + `,null],` + meta + `}`, "field data[1].id is missing"},
+		{"no page", `{"data":[],"meta":{"itemsPerPage":10,"totalResults":0}}`, "field meta.page is missing"},
+		{"no page size", `{"data":[],"meta":{"page":1,"totalResults":0}}`, "field meta.itemsPerPage is missing"},
+		{"neither total nor next", `{"data":[],"meta":{"page":1,"itemsPerPage":10}}`, "field meta.totalResults is missing"},
+		{"page zero", `{"data":[],"meta":{"page":0,"itemsPerPage":10,"totalResults":0}}`, "field meta.page is too small"},
+		{"total negative", `{"data":[],"meta":{"page":1,"itemsPerPage":10,"totalResults":-1}}`, "field meta.totalResults is too small"},
+		{"total negative, with next", `{"data":[],"meta":{"page":1,"itemsPerPage":10,"totalResults":-1,"hasNext":true}}`, "field meta.totalResults is too small"},
+		{"total a text", `{"data":[],"meta":{"page":1,"itemsPerPage":10,"totalResults":"hunter2"}}`, "field meta.totalResults has the wrong type"},
+		{"next a text", `{"data":[],"meta":{"page":1,"itemsPerPage":10,"hasNext":"hunter2"}}`, "field meta.hasNext has the wrong type"},
+		{"an entry null", `{"data":[` + goodOfferBody + `,null],` + meta + `}`, "field data[1].id is missing"},
 		{"an entry a number", `{"data":[17],` + meta + `}`, "field data[0] has the wrong type"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			page, err := newClient(&script{replies: []reply{answer(200, test.body)}}).Offers(t.Context(), g2a.OfferQuery{})
 			assertMalformed(t, err, test.fault)
-			if page.Items != nil || page.Number != 0 || page.Total != 0 {
+			if page.Items != nil || page.Number != 0 || page.Total != nil {
 				t.Errorf("a page beside the error: %+v", page)
 			}
 		})

@@ -60,10 +60,10 @@ func TestEveryOperation(t *testing.T) {
 		{"G2A_TOKEN_FLOW=client_credentials", "G2A_AUTH_SCHEME=signed"},
 	} {
 		t.Run(strings.Join(variables, " "), func(t *testing.T) {
-			client, _, transport := simulated(t, variables...)
+			client, srv, transport := simulated(t, variables...)
 			buy(t, client)
 			buyAtV2(t, client)
-			sell(t, client)
+			sell(t, client, srv)
 			for operation, n := range transport.called {
 				called[operation] += n
 			}
@@ -157,65 +157,139 @@ func buyAtV2(t *testing.T, client *g2a.Client) {
 	}
 }
 
-// sell goes from the bestsellers to an offer that has keys.
-func sell(t *testing.T, client *g2a.Client) {
+// sell goes from the bestsellers to an offer that is sold, and to its end.
+func sell(t *testing.T, client *g2a.Client, srv *g2atest.Server) {
+	t.Helper()
+	ctx := t.Context()
+	price := money("4.99")
+	productID := explore(t, client)
+	offer := offered(t, client, g2a.NewOffer{
+		Type: g2a.OfferGame, ProductID: productID, Price: price, BusinessPrice: price, Active: true, Visibility: g2a.VisibleAll,
+		Inventory: new(3), Regions: []string{"GLOBAL"}, NotIn: []string{"US"},
+	})
+	_, err := client.CreateOffer(ctx, g2a.NewOffer{Type: g2a.OfferGame, ProductID: productID, Price: price, Visibility: g2a.VisibleAll})
+	if e := new(g2a.Error); !errors.As(err, &e) || e.Kind != g2a.ErrExists || e.ExistingID != offer.ID {
+		t.Errorf("a second offer: %v, want that %s exists", err, offer.ID)
+	}
+	changed := change(t, client, offer.ID, g2a.OfferChange{Type: offer.Type, Price: new(money("12.5")), Visibility: g2a.VisibleRetail})
+	if changed.Price.String() != "12.50 EUR" || changed.Visibility != g2a.VisibleRetail || *changed.Inventory != 3 {
+		t.Errorf("changed offer is %+v", changed)
+	}
+	sold, err := srv.Simulator.Sell(offer.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if order, err := client.SellerOrder(ctx, sold); err != nil || len(order.Items) != 1 {
+		t.Errorf("order is %+v, error %v", order, err)
+	}
+	since := time.Now().Add(-time.Hour)
+	for order, err := range client.AllSellerOrders(ctx, g2a.SellerOrderQuery{Statuses: []string{"completed"}, CreatedFrom: since}) {
+		if err != nil || order.ID != sold {
+			t.Errorf("order is %+v, error %v; want %s", order, err, sold)
+		}
+	}
+	withdraw(t, client, offer.ID, since)
+}
+
+// explore looks at the market and returns the product that sells best.
+func explore(t *testing.T, client *g2a.Client) (productID string) {
 	t.Helper()
 	ctx := t.Context()
 	sellers := 0
-	var product g2a.Bestseller
-	for b, err := range client.AllBestsellers(ctx, g2a.BestsellerQuery{PerPage: 20}) {
+	for b, err := range client.AllBestsellers(ctx, g2a.BestsellerQuery{PerPage: 20, Days: 2}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if sellers++; sellers == 1 {
-			product = b
+			if productID = b.ProductID; b.Sold != 2 {
+				t.Errorf("the first is %+v; want the one of which two were just bought", b)
+			}
 		}
 	}
-	if sellers < 100 || product.Sold == nil || *product.Sold != 2 {
-		t.Errorf("%d bestsellers, the first %+v; want the one of which two were bought", sellers, product)
+	if one, err := client.Bestsellers(ctx, g2a.BestsellerQuery{ProductIDs: []string{productID}}); err != nil || len(one.Items) != 1 || sellers < 100 {
+		t.Errorf("%d bestsellers, and %+v, error %v", sellers, one, err)
 	}
-	if _, err := client.Bestsellers(ctx, g2a.BestsellerQuery{Platform: product.Platform, Category: "Games"}); err != nil {
-		t.Error(err)
+	others, err := client.CompetitorOffers(ctx, productID, g2a.CompetitorQuery{Country: "DE", Visibility: g2a.VisibleAll})
+	if err != nil || len(others.Items) != 1 || others.Items[0].FinalPrice["DE"].IsZero() {
+		t.Errorf("competitors are %+v, error %v", others, err)
 	}
 	for _, country := range []string{"", "DE", "US"} {
-		if simulation, err := client.SimulatePrice(ctx, product.ProductID, product.MinPrice, country); err != nil || len(simulation.Income) == 0 || len(simulation.FinalPrice) == 0 {
+		simulation, err := client.SimulatePrice(ctx, productID, money("4.99"), country)
+		if err != nil || len(simulation.Income) == 0 || len(simulation.FinalPrice) == 0 {
 			t.Errorf("simulation for %q is %+v, error %v", country, simulation, err)
 		}
 	}
-	offer := offered(t, client, g2a.NewOffer{
-		Type: g2a.OfferGame, ProductID: product.ProductID, Price: product.MinPrice, Visibility: g2a.VisibleAll,
-		Inventory: new(2), Variant: json.RawMessage(`{"edition":"deluxe"}`),
-	})
-	changed, err := client.ChangeOffer(ctx, offer.ID, g2a.OfferChange{Price: new(money("12.5")), Active: new(false)})
-	if err != nil || changed.Price.String() != "12.50 EUR" || changed.Active || changed.Status != g2a.OfferInactive {
-		t.Errorf("changed offer is %+v, error %v", changed, err)
-	}
-	if collection, err := client.AddInventory(ctx, offer.ID, []g2a.Secret{g2a.NewSecret("FAKE-1"), g2a.NewSecret("FAKE-2")}); err != nil || collection == "" {
+	return productID
+}
+
+// withdraw takes an offer with two pieces off the market, one thing after the other.
+func withdraw(t *testing.T, client *g2a.Client, id string, since time.Time) {
+	t.Helper()
+	ctx := t.Context()
+	if collection, err := client.AddInventory(ctx, []g2a.Secret{g2a.NewSecret("FAKE-1"), g2a.NewSecret("FAKE-2")}); err != nil || collection == "" {
 		t.Errorf("collection %q, error %v", collection, err)
 	}
-	query := g2a.OfferQuery{ProductID: product.ProductID, Status: g2a.OfferInactive, Type: g2a.OfferGame, Active: new(false)}
-	page, err := client.Offers(ctx, query)
-	if err != nil || len(page.Items) != 1 || page.Items[0].ID != offer.ID || *page.Items[0].Inventory != 4 {
+	document, err := client.Inventory(ctx, id, 1, 10)
+	var inventory struct{ Data []struct{ ID string } }
+	if err != nil || json.Unmarshal([]byte(document.Reveal()), &inventory) != nil || len(inventory.Data) != 2 {
+		t.Fatalf("inventory is %s, error %v", document.Reveal(), err)
+	}
+	if err := client.DeleteInventoryItem(ctx, id, inventory.Data[0].ID); err != nil {
+		t.Error(err)
+	}
+	if err := client.DeleteInventory(ctx, id); err != nil {
+		t.Error(err)
+	}
+	archived := change(t, client, id, g2a.OfferChange{Type: g2a.OfferGame, Archive: new(true)})
+	if archived.Status != g2a.OfferArchived || *archived.Inventory != 0 || *archived.Sold != 1 {
+		t.Errorf("archived offer is %+v", archived)
+	}
+	page, err := client.Offers(ctx, g2a.OfferQuery{Type: g2a.OfferGame, Active: new(false), UpdatedFrom: since})
+	if err != nil || len(page.Items) != 1 || page.Items[0].ID != id {
 		t.Errorf("offers are %+v, error %v", page, err)
+	}
+	if _, err := client.DeleteOffer(ctx, id); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.Offer(ctx, id); !errors.Is(err, g2a.ErrNotFound) {
+		t.Errorf("the deleted offer: %v", err)
 	}
 }
 
-// offered makes an offer, waits for its job and gives the offer.
-func offered(t interface {
+// failer is what a test and a property have in common.
+type failer interface {
 	Helper()
 	Fatalf(string, ...any)
-}, client *g2a.Client, wish g2a.NewOffer) g2a.Offer {
+}
+
+// offered creates an offer, waits for its job and returns the offer.
+func offered(t failer, client *g2a.Client, wish g2a.NewOffer) g2a.Offer {
 	t.Helper()
-	ctx := context.Background()
-	id, err := client.CreateOffer(ctx, wish)
+	job, err := client.CreateOffer(context.Background(), wish)
 	if err != nil {
 		t.Fatalf("creating the offer: %v", err)
 	}
-	job, err := client.WaitJob(ctx, id)
-	if err != nil || job.ResourceType != "offer" {
+	return resultOf(t, client, job)
+}
+
+// change changes an offer, waits for its job and returns the offer.
+func change(t failer, client *g2a.Client, id string, wish g2a.OfferChange) g2a.Offer {
+	t.Helper()
+	job, err := client.ChangeOffer(context.Background(), id, wish)
+	if err != nil {
+		t.Fatalf("changing the offer: %v", err)
+	}
+	return resultOf(t, client, job)
+}
+
+// resultOf waits for a job and returns its offer.
+func resultOf(t failer, client *g2a.Client, jobID string) g2a.Offer {
+	t.Helper()
+	job, err := client.WaitJob(context.Background(), jobID)
+	if err != nil || len(job.Elements) != 1 || job.Elements[0].ResourceType != "offer" {
 		t.Fatalf("job is %+v, error %v", job, err)
 	}
-	offer, err := client.Offer(ctx, job.ResourceID)
+	offer, err := client.Offer(context.Background(), job.ResourceID())
 	if err != nil {
 		t.Fatalf("reading the offer: %v", err)
 	}
@@ -236,96 +310,90 @@ func TestOffersReadBack(t *testing.T) {
 	cents := func(t *rapid.T) g2a.Money {
 		return g2a.Money{Amount: decimal.New(rapid.Int64Range(1, 99_999_999).Draw(t, "price in cents"), -2), Currency: "EUR"}
 	}
-	variant := rapid.Map(rapid.MapOf(rapid.String(), rapid.String()), func(fields map[string]string) json.RawMessage {
-		text, err := json.Marshal(fields)
-		if err != nil {
-			panic(err)
-		}
-		return text
-	})
+	pieces := func(t *rapid.T) *int { return new(rapid.IntRange(0, 50).Draw(t, "inventory")) }
 	visibility := rapid.SampledFrom([]g2a.Visibility{g2a.VisibleAll, g2a.VisibleBusiness, g2a.VisibleRetail})
+	types := rapid.SampledFrom([]g2a.OfferType{
+		g2a.OfferDropshipping, g2a.OfferGame, g2a.OfferPromo, g2a.OfferPreorder, g2a.OfferPhysical, g2a.OfferSteamGift,
+	})
 	rapid.Check(t, func(t *rapid.T) {
 		srv.Simulator.Reset()
 		client := g2a.New(srv.Config(), g2a.Options{Credentials: srv.Credentials, Transport: srv.Client().Transport}) // the token is gone, too
 		var want []g2a.Offer
-		for range rapid.IntRange(1, 12).Draw(t, "offers") {
+		for _, product := range rapid.SliceOfNDistinct(rapid.SampledFrom(products), 1, 12, rapid.ID).Draw(t, "products") {
 			wish := g2a.NewOffer{
-				Type:       rapid.SampledFrom([]g2a.OfferType{g2a.OfferDropshipping, g2a.OfferPromo, g2a.OfferSteamGift, g2a.OfferGame, g2a.OfferPreorder}).Draw(t, "type"),
-				ProductID:  rapid.SampledFrom(products).Draw(t, "product"),
-				Price:      cents(t),
-				Visibility: visibility.Draw(t, "visibility"),
-				Inventory:  new(rapid.IntRange(0, 1000).Draw(t, "inventory")),
-				Variant:    variant.Draw(t, "variant"),
+				Type: types.Draw(t, "type"), ProductID: product, Price: cents(t), BusinessPrice: cents(t),
+				Active: rapid.Bool().Draw(t, "active"), Visibility: visibility.Draw(t, "visibility"), Inventory: pieces(t),
 			}
-			offer := offered(t, client, wish)
-			same(t, offer, g2a.Offer{
-				ID: offer.ID, Type: wish.Type, ProductID: wish.ProductID, Price: wish.Price, Visibility: wish.Visibility,
-				Status: g2a.OfferActive, Active: true, Inventory: wish.Inventory, Variant: wish.Variant,
+			want = append(want, g2a.Offer{
+				Type: wish.Type, Active: &wish.Active, ProductID: product, Price: wish.Price, BusinessPrice: wish.BusinessPrice,
+				Visibility: wish.Visibility, Inventory: wish.Inventory,
 			})
-			want = append(want, offer)
+			offer := offered(t, client, wish)
+			want[len(want)-1].ID = offer.ID
+			same(t, offer, want[len(want)-1])
 		}
 		i := rapid.IntRange(0, len(want)-1).Draw(t, "changed")
-		change := g2a.OfferChange{Price: new(cents(t)), Active: new(rapid.Bool().Draw(t, "active")), Inventory: new(rapid.IntRange(0, 1000).Draw(t, "inventory"))}
-		want[i].Price, want[i].Active, want[i].Inventory = *change.Price, *change.Active, change.Inventory
-		if want[i].Status = g2a.OfferInactive; want[i].Active {
-			want[i].Status = g2a.OfferActive
+		wish := g2a.OfferChange{
+			Type: want[i].Type, Price: new(cents(t)), BusinessPrice: new(cents(t)), Active: new(rapid.Bool().Draw(t, "active")), Inventory: pieces(t),
 		}
-		changed, err := client.ChangeOffer(context.Background(), want[i].ID, change)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, changed, want[i])
-		var got []g2a.Offer
-		for offer, err := range client.AllOffers(context.Background(), g2a.OfferQuery{PerPage: rapid.SampledFrom([]int{0, 10, 20}).Draw(t, "a page")}) {
-			if err != nil {
-				t.Fatal(err)
+		want[i].Price, want[i].BusinessPrice, want[i].Active, want[i].Inventory = *wish.Price, *wish.BusinessPrice, wish.Active, wish.Inventory
+		same(t, change(t, client, want[i].ID, wish), want[i])
+		n := 0
+		for offer, err := range client.AllOffers(context.Background(), g2a.OfferQuery{PerPage: rapid.SampledFrom([]int{0, 5, 7}).Draw(t, "a page")}) {
+			if err != nil || n == len(want) {
+				t.Fatalf("offer %d is %+v, error %v", n, offer, err)
 			}
-			got = append(got, offer)
+			same(t, offer, want[n])
+			n++
 		}
-		if len(got) != len(want) {
-			t.Fatalf("%d offers in the list, want %d", len(got), len(want))
-		}
-		for i := range got {
-			same(t, got[i], want[i])
+		if n != len(want) {
+			t.Fatalf("%d offers in the list, want %d", n, len(want))
 		}
 	})
 }
 
-// same compares amounts as amounts: 4.9 is 4.90.
+// same compares what a seller sets of an offer, and amounts as amounts: 4.9 is 4.90.
 func same(t *rapid.T, got, want g2a.Offer) {
 	t.Helper()
-	if !got.Price.Amount.Equal(want.Price.Amount) || got.Price.Currency != want.Price.Currency {
-		t.Fatalf("price is %s, want %s", got.Price, want.Price)
+	text := func(o g2a.Offer) string {
+		return fmt.Sprintln(o.ID, o.Type, *o.Active, o.ProductID, o.Price, o.BusinessPrice, o.Visibility, *o.Inventory)
 	}
-	got.Price, want.Price = g2a.Money{}, g2a.Money{}
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("offer is %+v, want %+v", got, want)
+	if text(got) != text(want) {
+		t.Fatalf("offer is %s, want %s", text(got), text(want))
 	}
 }
 
 // TestLostAnswersOfSales: what makes something reaches G2A once, whatever becomes of
 // the answer.
 func TestLostAnswersOfSales(t *testing.T) {
+	item := func(c *g2a.Client, offerID string) error {
+		document, err := c.Inventory(t.Context(), offerID, 0, 0)
+		if err != nil {
+			return err
+		}
+		_, rest, _ := strings.Cut(document.Reveal(), `"id":"`)
+		id, _, _ := strings.Cut(rest, `"`)
+		return c.DeleteInventoryItem(t.Context(), offerID, id)
+	}
 	tests := []struct {
 		route string
-		make  func(c *g2a.Client, offerID string) error
+		make  func(c *g2a.Client, offer g2a.Offer) error
 	}{
-		{"POST /v1/offers", func(c *g2a.Client, id string) error {
-			wish, err := c.Offer(t.Context(), id)
-			if err != nil {
-				return err
-			}
-			_, err = c.CreateOffer(t.Context(), g2a.NewOffer{Type: wish.Type, ProductID: wish.ProductID, Price: wish.Price, Visibility: wish.Visibility})
+		{"POST /v3/sales/offers", func(c *g2a.Client, o g2a.Offer) error {
+			_, err := c.CreateOffer(t.Context(), g2a.NewOffer{Type: g2a.OfferPromo, ProductID: o.ProductID, Price: o.Price, Visibility: o.Visibility})
 			return err
 		}},
-		{"PATCH /v1/offers/{id}", func(c *g2a.Client, id string) error {
-			_, err := c.ChangeOffer(t.Context(), id, g2a.OfferChange{Active: new(false)})
+		{"PATCH /v3/sales/offers/{offerId}", func(c *g2a.Client, o g2a.Offer) error {
+			_, err := c.ChangeOffer(t.Context(), o.ID, g2a.OfferChange{Type: o.Type, Active: new(true)})
 			return err
 		}},
-		{"POST /v1/offers/{id}/inventory", func(c *g2a.Client, id string) error {
-			_, err := c.AddInventory(t.Context(), id, []g2a.Secret{g2a.NewSecret("FAKE-1")})
+		{"DELETE /v3/sales/offers/{offerId}", func(c *g2a.Client, o g2a.Offer) error { _, err := c.DeleteOffer(t.Context(), o.ID); return err }},
+		{"POST /v3/sales/offers/inventory", func(c *g2a.Client, _ g2a.Offer) error {
+			_, err := c.AddInventory(t.Context(), []g2a.Secret{g2a.NewSecret("FAKE-1")})
 			return err
 		}},
+		{"DELETE /v3/sales/offers/{offerId}/inventory", func(c *g2a.Client, o g2a.Offer) error { return c.DeleteInventory(t.Context(), o.ID) }},
+		{"DELETE /v3/sales/offers/{offerId}/inventory/{itemId}", func(c *g2a.Client, o g2a.Offer) error { return item(c, o.ID) }},
 	}
 	for _, test := range tests {
 		for _, fault := range []g2atest.Fault{{Mode: "drop_after"}, {Mode: "drop_before"}, {Mode: "status", Status: 503}} {
@@ -336,14 +404,14 @@ func TestLostAnswersOfSales(t *testing.T) {
 					t.Fatal(err)
 				}
 				offer := offered(t, client, g2a.NewOffer{
-					Type: g2a.OfferGame, ProductID: product.Products[0].ID, Price: money("4.99"), Visibility: g2a.VisibleAll, Inventory: new(0),
+					Type: g2a.OfferGame, ProductID: product.Products[0].ID, Price: money("4.99"), Visibility: g2a.VisibleAll, Inventory: new(1),
 				})
 				before := srv.Simulator.Stats().Routes[test.route].Calls
 				fault.Route = test.route
 				if err := srv.Simulator.AddFault(fault); err != nil {
 					t.Fatal(err)
 				}
-				if err := test.make(client, offer.ID); !errors.Is(err, g2a.ErrUnavailable) {
+				if err := test.make(client, offer); !errors.Is(err, g2a.ErrUnavailable) {
 					t.Errorf("error is %v, want ErrUnavailable", err)
 				}
 				if got := srv.Simulator.Stats().Routes[test.route].Calls - before; got != 1 {
@@ -351,6 +419,26 @@ func TestLostAnswersOfSales(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPriceChangeLimit: the sixth change in an hour is throttled, and was not carried out.
+func TestPriceChangeLimit(t *testing.T) {
+	client, _, _ := simulated(t, "G2A_RETRY_MAX=0")
+	product, err := client.Products(t.Context(), g2a.ProductQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer := offered(t, client, g2a.NewOffer{Type: g2a.OfferGame, ProductID: product.Products[0].ID, Price: money("4.99"), Visibility: g2a.VisibleAll})
+	for i := range 5 {
+		change(t, client, offer.ID, g2a.OfferChange{Type: offer.Type, Price: new(money(fmt.Sprint(i + 10)))})
+	}
+	_, err = client.ChangeOffer(t.Context(), offer.ID, g2a.OfferChange{Type: offer.Type, Price: new(money("20"))})
+	if !errors.Is(err, g2a.ErrThrottled) || g2a.OutcomeOf(err) != g2a.NotDone {
+		t.Errorf("error is %v, want ErrThrottled, not done", err)
+	}
+	if now, err := client.Offer(t.Context(), offer.ID); err != nil || now.Price.String() != "14.00 EUR" {
+		t.Errorf("offer is %+v, error %v; want the fifth price", now, err)
 	}
 }
 

@@ -55,7 +55,7 @@ type verdict struct {
 var forms = [apis][]func(map[string]json.RawMessage) (verdict, bool){
 	exportAPI:   {exportVerdict, importVerdict, grantVerdict},
 	exportV2API: {exportVerdict, envelopeVerdict, importVerdict, grantVerdict},
-	importAPI:   {exportVerdict, importVerdict, existingVerdict, grantVerdict},
+	importAPI:   {exportVerdict, existingVerdict, importVerdict, grantVerdict},
 	tokenAPI:    {exportVerdict, envelopeVerdict, importVerdict, grantVerdict},
 }
 
@@ -68,8 +68,8 @@ func readVerdict(body []byte, of api) (verdict, bool) {
 	}
 	for _, read := range forms[of] {
 		if v, is := read(members); is {
-			// The codes of the Export API v2 are not public: there the HTTP status decides.
-			v.byStatus = v.byStatus || of == exportV2API
+			// The codes of these APIs are not public: there the HTTP status decides.
+			v.byStatus = v.byStatus || of == exportV2API || of == importAPI
 			return v, true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -182,21 +183,40 @@ func TestSelling(t *testing.T) {
 			}
 			return fmt.Sprint(fields[name])
 		}
-		job := field("offer create "+product+" --price 5.99 --inventory 3", "job_id")
+		job := field("offer create "+product+" --price 5.99 --business-price 5.50 --inventory 3", "job_id")
 		offer := field("job --wait "+job, "resource_id")
+		sale, err := s.g2a.Simulator.Sell(offer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change := "offer change " + offer + " --price 6.50 --active false --inventory 4"
+		if got := field("job --wait "+field(change, "job_id"), "resource_status"); got != "completed" {
+			t.Errorf("%s: its job has %s the offer", change, got)
+		}
 		for _, tt := range []struct{ words, name, want string }{
-			{"job " + job, "status", "completed"},
-			{"offer show " + offer, "price", "5.99"},
-			{"offer list --product " + product + " --type dropshipping", "id", offer},
-			{"offer change " + offer + " --price 6.50 --active false", "price", "6.50"},
-			{"offer list --active false --limit 1", "id", offer},
-			{"offer add-keys " + offer, "keys", "2"},
+			{"job " + job, "status", "complete"},
+			{"offer show " + offer, "price", "6.50"},
+			{"offer show " + offer, "inventory", "4"},
+			{"offer list --type dropshipping", "id", offer},
+			{"offer list --active false --limit 1", "sold", "1"},
+			{"offer drop-keys " + offer, "dropped", "all"},
+			{"offer show " + offer, "inventory", "0"},
+			{"sale list --status completed", "id", sale},
+			{"sale show " + sale, "items", "1"},
+			{"keys add", "keys", "2"},
 			{"price simulate " + product + " --price 5 --country DE", "country", "DE"},
-			{"bestsellers --limit 1", "currency", "<nil>"},
+			{"bestsellers --limit 1 --days 2 --product " + product, "product_id", product},
+			{"competitors --country DE " + product, "final_price", "5.94"},
+			{"offer change " + offer + " --type dropshipping --archive true", "currency", "<nil>"},
+			{"offer show " + offer, "status", "archived"},
+			{"offer delete " + offer, "price", "<nil>"},
 		} {
 			if got := field(tt.words, tt.name); got != tt.want {
 				t.Errorf("%s: %s is %s, want %s", tt.words, tt.name, got, tt.want)
 			}
+		}
+		if _, err := s.call(t, "offer show "+offer); !errors.Is(err, g2a.ErrNotFound) {
+			t.Errorf("the deleted offer: %v", err)
 		}
 	})
 }
@@ -260,6 +280,11 @@ func TestMistakes(t *testing.T) {
 			{"offer create " + product + " --price 1 --type stone", "", "offerType is none of"},
 			{"offer list --active maybe", "", "is neither true nor false"},
 			{"offer change x --inventory -1", "", "is not a whole number"},
+			{"offer change x --active true", "", "not found at G2A"},
+			{"offer change x --type game", "", "field variant changes nothing"},
+			{"offer drop-keys x --item y", "", "not found at G2A"},
+			{"competitors " + product + " --country de", "", "field countryCode is not two"},
+			{"sale show x", "", "not found at G2A"},
 			{"price simulate " + product, "", "--price is missing"},
 			{"job nope", "", "not found at G2A"},
 			{"products", "G2A_API_HASH", "G2A_API_HASH: is missing"},

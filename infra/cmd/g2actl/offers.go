@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -12,26 +13,41 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
 func offerRow(o g2a.Offer) row {
-	var inventory any
-	if o.Inventory != nil {
-		inventory = *o.Inventory
-	}
 	return row{
 		{"id", o.ID}, {"type", o.Type}, {"product_id", o.ProductID}, {"price", o.Price.Text()}, {"currency", o.Price.Currency},
-		{"visibility", o.Visibility}, {"status", o.Status}, {"active", o.Active}, {"inventory", inventory},
+		{"business_price", priceOrNone(o.BusinessPrice)}, {"visibility", o.Visibility}, {"status", o.Status},
+		{"active", valueOrNone(o.Active)}, {"inventory", valueOrNone(o.Inventory)}, {"sold", valueOrNone(o.Sold)},
 	}
 }
 
+// valueOrNone is what G2A states, or nil.
+func valueOrNone[T any](stated *T) any {
+	if stated == nil {
+		return nil
+	}
+	return *stated
+}
+
+// jobRow shows a job with what it has done to its first resource.
 func jobRow(j g2a.Job) row {
+	var element g2a.JobElement
+	if len(j.Elements) > 0 {
+		element = j.Elements[0]
+	}
 	return row{
-		{"job_id", j.ID}, {"status", j.Status}, {"resource_type", j.ResourceType}, {"resource_id", j.ResourceID},
-		{"code", j.Code}, {"message", j.Message},
+		{"job_id", j.ID}, {"status", j.Status}, {"resource_type", element.ResourceType}, {"resource_id", element.ResourceID},
+		{"resource_status", element.Status}, {"code", element.Code}, {"message", element.Message},
 	}
 }
+
+// startedRow is the answer to a change: its job, or none if G2A has done it at once.
+func startedRow(jobID string) row { return row{{"job_id", jobID}} }
 
 // boolFlag is a flag that may be absent, true or false.
 func boolFlag(flags *flag.FlagSet, name, about string) **bool {
@@ -112,12 +128,15 @@ func onMarket(ask func(ctx context.Context, market *g2a.Client, operands []strin
 	}
 }
 
+const shownTo = "whom it is shown to: all, retail or business"
+
+const offerTypes = "dropshipping, game, promo, preorder, physical or steamgift"
+
 func listOffers(flags *flag.FlagSet) action {
 	query := g2a.OfferQuery{}
-	flags.StringVar(&query.ProductID, "product", "", "only offers of this product")
-	flags.StringVar((*string)(&query.Status), "status", "", "only offers of this status")
-	flags.StringVar((*string)(&query.Type), "type", "", "only offers of this type: dropshipping, promo, steamgift, game, preorder")
-	active, limit := boolFlag(flags, "active", "only offers that are active, or are not: `true` or false"), limitFlag(flags)
+	flags.StringVar((*string)(&query.Type), "type", "", "only offers of this type: "+offerTypes)
+	active := boolFlag(flags, "active", "only offers that are active, or are not: `true` or false")
+	limit := limitFlag(flags)
 	return func(ctx context.Context, t *tool, _ []string) error {
 		query.Active = *active
 		market, err := t.access.market(ctx)
@@ -137,32 +156,62 @@ func showOffer(*flag.FlagSet) action {
 
 func createOffer(flags *flag.FlagSet) action {
 	offer := g2a.NewOffer{}
-	flags.StringVar((*string)(&offer.Type), "type", string(g2a.OfferDropshipping), "dropshipping, promo, steamgift, game or preorder")
-	flags.StringVar((*string)(&offer.Visibility), "visibility", string(g2a.VisibleRetail), "whom it is shown to")
-	price, inventory := amountFlag(flags, "price", "its `price`, EUR"), intFlag(flags, "inventory", "how many `pieces` there are")
+	flags.StringVar((*string)(&offer.Type), "type", string(g2a.OfferDropshipping), offerTypes)
+	flags.StringVar((*string)(&offer.Visibility), "visibility", string(g2a.VisibleRetail), shownTo)
+	flags.BoolVar(&offer.Active, "active", true, "whether it is for sale at once")
+	price := amountFlag(flags, "price", "its `price`, EUR")
+	business := amountFlag(flags, "business-price", "its `price` for businesses, EUR")
+	inventory := intFlag(flags, "inventory", "how many `pieces` there are")
 	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
 		if *price == nil {
 			return nil, errors.New("--price is missing")
 		}
-		offer.ProductID, offer.Inventory = operands[0], *inventory
-		offer.Price = g2a.Money{Amount: **price, Currency: g2a.ProductCurrency}
+		offer.ProductID, offer.Inventory, offer.Price = operands[0], *inventory, *euros(*price)
+		if *business != nil {
+			offer.BusinessPrice = *euros(*business)
+		}
 		job, err := market.CreateOffer(ctx, offer)
-		return row{{"job_id", job}}, err
+		return startedRow(job), err
 	})
 }
 
+// euros is a flag's amount; nil is absent.
+func euros(amount *decimal.Decimal) *g2a.Money {
+	if amount == nil {
+		return nil
+	}
+	return &g2a.Money{Amount: *amount, Currency: g2a.ProductCurrency}
+}
+
+// changeOffer asks G2A for the offer's type, which a change must name, unless it is given.
 func changeOffer(flags *flag.FlagSet) action {
 	change := g2a.OfferChange{}
-	flags.StringVar((*string)(&change.Visibility), "visibility", "", "whom it is shown to")
-	price, inventory := amountFlag(flags, "price", "its `price`, EUR"), intFlag(flags, "inventory", "how many `pieces` there are")
+	flags.StringVar((*string)(&change.Type), "type", "", "the offer's own type, asked for if it is not given: "+offerTypes)
+	flags.StringVar((*string)(&change.Visibility), "visibility", "", shownTo)
+	price := amountFlag(flags, "price", "its `price`, EUR")
+	business := amountFlag(flags, "business-price", "its `price` for businesses, EUR")
+	inventory := intFlag(flags, "inventory", "how many `pieces` there are")
 	active := boolFlag(flags, "active", "whether it is for sale: `true` or false")
+	archive := boolFlag(flags, "archive", "whether it is archived: `true` or false")
 	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
-		change.Active, change.Inventory = *active, *inventory
-		if *price != nil {
-			change.Price = &g2a.Money{Amount: **price, Currency: g2a.ProductCurrency}
+		change.Active, change.Archive, change.Inventory = *active, *archive, *inventory
+		change.Price, change.BusinessPrice = euros(*price), euros(*business)
+		if change.Type == "" {
+			offer, err := market.Offer(ctx, operands[0])
+			if err != nil {
+				return nil, err
+			}
+			change.Type = offer.Type
 		}
-		offer, err := market.ChangeOffer(ctx, operands[0], change)
-		return offerRow(offer), err
+		job, err := market.ChangeOffer(ctx, operands[0], change)
+		return startedRow(job), err
+	})
+}
+
+func deleteOffer(*flag.FlagSet) action {
+	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
+		job, err := market.DeleteOffer(ctx, operands[0])
+		return startedRow(job), err
 	})
 }
 
@@ -182,10 +231,22 @@ func addKeys(ctx context.Context, t *tool, operands []string) error {
 	if len(keys) == 0 {
 		return errors.New("there is no key on standard input, where one a line is read")
 	}
-	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
-		collection, err := market.AddInventory(ctx, operands[0], keys)
+	return onMarket(func(ctx context.Context, market *g2a.Client, _ []string) (row, error) {
+		collection, err := market.AddInventory(ctx, keys)
 		return row{{"collection", collection}, {"keys", len(keys)}}, err
 	})(ctx, t, operands)
+}
+
+// dropKeys takes one item of an offer's inventory off the market, or all of it.
+func dropKeys(flags *flag.FlagSet) action {
+	item := flags.String("item", "", "only the item of this `id`")
+	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
+		answer := row{{"offer_id", operands[0]}, {"dropped", cmp.Or(*item, "all")}}
+		if *item == "" {
+			return answer, market.DeleteInventory(ctx, operands[0])
+		}
+		return answer, market.DeleteInventoryItem(ctx, operands[0], *item)
+	})
 }
 
 func showJob(flags *flag.FlagSet) action {
@@ -202,8 +263,11 @@ func showJob(flags *flag.FlagSet) action {
 
 func listBestsellers(flags *flag.FlagSet) action {
 	query := g2a.BestsellerQuery{}
-	flags.StringVar(&query.Category, "category", "", "only of this category")
-	flags.StringVar(&query.Platform, "platform", "", "only for this platform")
+	flags.IntVar(&query.Days, "days", 0, "of how many days; 0 is G2A's choice")
+	flags.Func("product", "only this product; may be given again", func(id string) error {
+		query.ProductIDs = append(query.ProductIDs, id)
+		return nil
+	})
 	limit := limitFlag(flags)
 	return func(ctx context.Context, t *tool, _ []string) error {
 		market, err := t.access.market(ctx)
@@ -211,9 +275,66 @@ func listBestsellers(flags *flag.FlagSet) action {
 			return err
 		}
 		return printAll(t, "bestsellers", market.AllBestsellers(ctx, query), *limit, func(b g2a.Bestseller) row {
-			return row{{"product_id", b.ProductID}, {"name", b.Name}, {"platform", b.Platform}, {"min_price", priceOrNone(b.MinPrice)}}
+			return row{{"product_id", b.ProductID}, {"sold", b.Sold}}
 		})
 	}
+}
+
+// listCompetitors prints one page, whose order is G2A's.
+func listCompetitors(flags *flag.FlagSet) action {
+	query := g2a.CompetitorQuery{}
+	flags.IntVar(&query.Page, "page", 0, "which page, from 1")
+	flags.IntVar(&query.PerPage, "per-page", 0, "how many offers, to 100; 0 is G2A's choice")
+	flags.StringVar(&query.Country, "country", "", "with this country's final price, two letters")
+	flags.StringVar((*string)(&query.Visibility), "visibility", "", "only those shown to all, retail or business")
+	return func(ctx context.Context, t *tool, operands []string) error {
+		market, err := t.access.market(ctx)
+		if err != nil {
+			return err
+		}
+		page, err := market.CompetitorOffers(ctx, operands[0], query)
+		if err != nil {
+			return err
+		}
+		list := t.listing()
+		for _, o := range page.Items {
+			if err := list.add(row{
+				{"id", o.ID}, {"seller", o.Seller.Name}, {"price", o.Price.Text()}, {"currency", o.Price.Currency},
+				{"final_price", priceOrNone(o.FinalPrice[query.Country])},
+				{"business_price", priceOrNone(o.BusinessPrice)}, {"stock", o.Stock},
+			}); err != nil {
+				return err
+			}
+		}
+		return list.end()
+	}
+}
+
+func saleRow(o g2a.SellerOrder) row {
+	return row{{"id", o.ID}, {"status", o.Status}, {"items", len(o.Items)}}
+}
+
+func listSales(flags *flag.FlagSet) action {
+	query := g2a.SellerOrderQuery{}
+	flags.Func("status", "only orders of this status; may be given again", func(status string) error {
+		query.Statuses = append(query.Statuses, status)
+		return nil
+	})
+	limit := limitFlag(flags)
+	return func(ctx context.Context, t *tool, _ []string) error {
+		market, err := t.access.market(ctx)
+		if err != nil {
+			return err
+		}
+		return printAll(t, "sales", market.AllSellerOrders(ctx, query), *limit, saleRow)
+	}
+}
+
+func showSale(*flag.FlagSet) action {
+	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
+		order, err := market.SellerOrder(ctx, operands[0])
+		return saleRow(order), err
+	})
 }
 
 // simulatePrice prints what a price comes to, a row for each country.
@@ -228,7 +349,7 @@ func simulatePrice(flags *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		simulation, err := market.SimulatePrice(ctx, operands[0], g2a.Money{Amount: **price, Currency: g2a.ProductCurrency}, *country)
+		simulation, err := market.SimulatePrice(ctx, operands[0], *euros(*price), *country)
 		if err != nil {
 			return err
 		}

@@ -223,7 +223,7 @@ var herds = []struct {
 			h.ahead.Store(int64(round.at))
 			h.served(round.tokens)
 		}
-		if refused := h.server.Simulator.Stats().Routes["GET /v1/offers"].Statuses[http.StatusUnauthorized]; refused != 0 {
+		if refused := h.server.Simulator.Stats().Routes["GET /v3/sales/offers"].Statuses[http.StatusUnauthorized]; refused != 0 {
 			t.Errorf("%d calls were made with a token that had expired", refused)
 		}
 		return h

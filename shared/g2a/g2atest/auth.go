@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,9 @@ func withToken(do operation) operation {
 	return func(s *Simulator, c *call) answer {
 		authorization := c.header.Get("Authorization")
 		if authorization == "" {
-			return fail(codeNoAuthorization, "Authorization header is missing")
+			refusal := fail(codeNoAuthorization, "Authorization header is missing")
+			refusal.status = http.StatusUnauthorized // 403 is the Export API v1's
+			return refusal
 		}
 		token, found := strings.CutPrefix(authorization, "Bearer ")
 		if !found {

@@ -54,7 +54,7 @@ func TestSetCredentials(t *testing.T) {
 				t.Errorf("%s: error %v, want them good: %t", step.name, err, good)
 			}
 		}
-		if got := send(t, srv, "GET", "/v1/offers", "", token); (got.status == http.StatusOK) != (step.name != "reset") {
+		if got := send(t, srv, "GET", "/v3/sales/offers", "", token); (got.status == http.StatusOK) != (step.name != "reset") {
 			t.Errorf("%s: the token is answered %d", step.name, got.status)
 		}
 	}
@@ -130,13 +130,11 @@ func TestTokenOpensTheImportAPIUntilItExpires(t *testing.T) {
 			}
 			header := "Authorization: Bearer " + token.Access.Reveal()
 			clock.Advance(90*time.Second - 1)
-			for _, base := range []string{"/v1", "/integration-api/v1"} {
-				if got := send(t, srv, "GET", base+"/offers", "", header); got.status != http.StatusOK {
-					t.Errorf("%s: answer is %d %s, want 200", base, got.status, got.body)
-				}
+			if got := send(t, srv, "GET", "/v3/sales/offers", "", header); got.status != http.StatusOK {
+				t.Errorf("answer is %d %s, want 200", got.status, got.body)
 			}
 			clock.Advance(1)
-			send(t, srv, "GET", "/v1/offers", "", header).wantFailure(t, http.StatusUnauthorized, "AUTH02")
+			send(t, srv, "GET", "/v3/sales/offers", "", header).wantFailure(t, http.StatusUnauthorized, "AUTH02")
 		})
 	}
 }
@@ -148,7 +146,7 @@ func TestEarlierTokenStaysGood(t *testing.T) {
 		t.Error("the same token came twice")
 	}
 	for _, token := range []string{first, second} {
-		if got := send(t, srv, "GET", "/v1/offers", "", token); got.status != http.StatusOK {
+		if got := send(t, srv, "GET", "/v3/sales/offers", "", token); got.status != http.StatusOK {
 			t.Errorf("answer is %d %s, want 200", got.status, got.body)
 		}
 	}
@@ -156,11 +154,11 @@ func TestEarlierTokenStaysGood(t *testing.T) {
 
 func TestImportAPIRefuses(t *testing.T) {
 	srv := newServer(t)
-	for _, route := range []string{"POST /v1/offers", "GET /v1/offers", "GET /v1/offers/1", "PATCH /v1/offers/1", "POST /v1/offers/1/inventory",
-		"GET /v1/jobs/1", "GET /v1/prices/simulations", "GET /v1/bestsellers", "GET /integration-api/v1/bestsellers"} {
+	for _, c := range importCalls(t, srv, bearer(t, srv)) {
+		route := strings.NewReplacer("{", "", "}", "").Replace(c.route)
 		t.Run(route, func(t *testing.T) {
 			method, path, _ := strings.Cut(route, " ")
-			send(t, srv, method, path, "").wantFailure(t, 403, "AUTH01")
+			send(t, srv, method, path, "").wantFailure(t, 401, "AUTH01")
 			send(t, srv, method, path, "", credentials(srv)).wantFailure(t, 401, "AUTH04")
 			send(t, srv, method, path, "", "Authorization: Bearer other").wantFailure(t, 401, "AUTH02")
 		})

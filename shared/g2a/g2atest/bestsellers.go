@@ -1,39 +1,34 @@
 package g2atest
 
-import (
-	"encoding/json"
-	"slices"
-	"strings"
-)
+import "slices"
 
 type bestseller struct {
-	ProductID  string      `json:"productId"`
-	Name       string      `json:"name"`
-	Platform   string      `json:"platform"`
-	Categories []category  `json:"categories"`
-	MinPrice   json.Number `json:"minPrice"` // EUR
-	Sold       int         `json:"sold"`     // pieces
+	ProductID string `json:"productId"`
+	Sold      int    `json:"soldItemsQuantity"`
 }
 
-// bestsellers is GET /bestsellers: the whole catalogue, what was sold most here
-// first, and then in the catalogue's order. A category may be named by its id or
-// its name; platforms go without regard to case.
+// bestsellers is GET /v3/sales/bestsellers: the whole catalogue, what was sold most here
+// first, and then in the catalogue's order. The days asked for change nothing.
 func (s *Simulator) bestsellers(c *call) answer {
 	part, failure := parsePaging(c.query)
 	if failure != nil {
 		return *failure
 	}
-	wanted, platform := c.query.Get("category"), c.query.Get("platform")
-	list := []bestseller{}
-	for i, p := range s.stock.products {
-		if (wanted != "" && !p.in(wanted)) || (platform != "" && !strings.EqualFold(p.platform, platform)) {
-			continue
+	if days := c.query.Get("daysNumber"); days != "" {
+		if err := readWhole(days, 1, new(int)); err != nil {
+			return *invalid("daysNumber", err)
 		}
-		list = append(list, bestseller{
-			ProductID: p.id, Name: p.name, Platform: p.platform, Categories: p.categories,
-			MinPrice: number(p.price), Sold: s.stock.sold[i],
-		})
+	}
+	wanted, list := c.query["productIds[]"], []bestseller{}
+	for i, p := range s.stock.products {
+		if len(wanted) == 0 || slices.Contains(wanted, p.id) {
+			list = append(list, bestseller{ProductID: p.id, Sold: s.stock.sold[i]})
+		}
 	}
 	slices.SortStableFunc(list, func(a, b bestseller) int { return b.Sold - a.Sold })
-	return ok(pageOf(list, part))
+	page := pageOf(list, part)
+	if s.options.Import.NullMeta {
+		page.Meta = nil
+	}
+	return ok(page)
 }

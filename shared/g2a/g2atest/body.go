@@ -61,7 +61,7 @@ func choiceInto(into *string, choices ...string) func(json.RawMessage) error {
 	}
 }
 
-func boolInto(into *bool) func(json.RawMessage) error {
+func boolInto(into **bool) func(json.RawMessage) error {
 	return func(value json.RawMessage) error {
 		if json.Unmarshal(value, into) != nil {
 			return errors.New("must be true or false")

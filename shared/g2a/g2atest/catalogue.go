@@ -18,7 +18,6 @@ type product struct {
 	price      decimal.Decimal // minPrice: the cheapest auction, EUR
 	quantity   int
 	updatedAt  time.Time // zero: not known
-	platform   string
 	categories []category
 }
 
@@ -86,13 +85,12 @@ func parseProduct(doc json.RawMessage) (product, error) {
 		Quantity   json.Number `json:"qty"`
 		MinPrice   json.Number `json:"minPrice"`
 		UpdatedAt  string      `json:"updated_at"`
-		Platform   string      `json:"platform"`
 		Categories []category  `json:"categories"`
 	}
 	if err := json.Unmarshal(doc, &fields); err != nil {
 		return product{}, fmt.Errorf("id: %w", err)
 	}
-	p := product{id: fields.ID, name: fields.Name, platform: fields.Platform, categories: fields.Categories}
+	p := product{id: fields.ID, name: fields.Name, categories: fields.Categories}
 	var err error
 	if p.document, err = parseDocument(doc); err != nil {
 		return product{}, fmt.Errorf("id: %w", err)

@@ -63,7 +63,7 @@ func TestOrderBookOverHTTP(t *testing.T) {
 		sum := record(t, srv, order.ID).KeySHA256
 		return `{"id":"` + order.ID + `","product_id":"` + productID + `","price":` + price + `,"key_sha256":"` + sum +
 			`","status":"pending","created_at":1740830400,"lapsed":true,"paid":false,"pay_calls":0,"charges":0,"charged":0,` +
-			`"key_calls":0,"key_revealed":false,"quantity":1,"keys_sha256":["` + sum + `"]}`
+			`"key_calls":0,"key_revealed":false,"keys_revealed":0,"quantity":1,"keys_sha256":["` + sum + `"]}`
 	}
 	want := `{"orders":[` + unpaid(first, plentiful, "4.99") + `,` + unpaid(second, wholeEuro, "5") + `]}`
 	if got.body != want {
@@ -78,7 +78,7 @@ func TestResetIsAsAtTheStart(t *testing.T) {
 	order := createOrder(t, c, lastOne)
 	payOrder(t, c, order.ID)
 	token := bearer(t, srv)
-	offerID := createOffer(t, srv, token, `{"offerType":"game","productId":"`+plentiful+`","price":5,"visibility":"all"}`)
+	offerID := createOffer(t, srv, token, newOffer("game", plentiful, ""))
 	addFault(t, srv, `{"route":"*","mode":"status","status":500}`)
 	addFault(t, srv, `{"route":"`+productsRoute+`","mode":"status","status":500,"count":9}`)
 
@@ -95,8 +95,8 @@ func TestResetIsAsAtTheStart(t *testing.T) {
 		t.Errorf("%d are left, want 1", left)
 	}
 	send(t, srv, "GET", "/v1/order/details/"+order.ID, "", credentials(srv)).wantFailure(t, 404, "ORD02")
-	send(t, srv, "GET", "/v1/offers", "", token).wantFailure(t, 401, "AUTH02")
-	send(t, srv, "GET", "/v1/offers/"+offerID, "", bearer(t, srv)).wantFailure(t, 404, "")
+	send(t, srv, "GET", "/v3/sales/offers", "", token).wantFailure(t, 401, "AUTH02")
+	send(t, srv, "GET", "/v3/sales/offers/"+offerID, "", bearer(t, srv)).wantFailure(t, 404, "ERROR")
 }
 
 func TestUnknownControlRoutesAreNotFound(t *testing.T) {
@@ -160,7 +160,7 @@ func TestLogHoldsNoSecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		secrets = append(secrets, token.Access.Reveal())
-		send(t, srv, "GET", "/v1/offers?token="+token.Access.Reveal(), "", "Authorization: Bearer "+token.Access.Reveal())
+		send(t, srv, "GET", "/v3/sales/offers?token="+token.Access.Reveal(), "", "Authorization: Bearer "+token.Access.Reveal())
 	}
 	c := client(t, srv)
 	for _, product := range []string{plentiful, asFile} {
@@ -172,8 +172,8 @@ func TestLogHoldsNoSecret(t *testing.T) {
 		}
 		secrets = append(secrets, key.Value.Reveal())
 	}
-	offer := createOffer(t, srv, bearer(t, srv), `{"offerType":"game","productId":"`+plentiful+`","price":5,"visibility":"all"}`)
-	send(t, srv, "POST", "/v1/offers/"+offer+"/inventory", `{"keys":["SELLERS-OWN-KEY"]}`, bearer(t, srv))
+	createOffer(t, srv, bearer(t, srv), newOffer("game", plentiful, ""))
+	send(t, srv, "POST", "/v3/sales/offers/inventory", `{"keys":["SELLERS-OWN-KEY"]}`, bearer(t, srv))
 	send(t, srv, "GET", "/v1/products", "", "Authorization: "+testCredentials.Hash.Reveal()+", wrong")
 	send(t, srv, "GET", "/nothing/"+testCredentials.Key.Reveal()+"?key="+testCredentials.Key.Reveal(), "")
 	send(t, srv, "GET", "/_sim/"+testCredentials.Key.Reveal(), "")
@@ -196,7 +196,7 @@ func TestLogHoldsNoSecret(t *testing.T) {
 		}
 		routes = append(routes, entry.Route)
 	}
-	for _, route := range []string{"POST /oauth/token", "GET /v1/token", payRoute, keyRoute, "POST /v1/offers/{id}/inventory", "unknown", "POST /_sim/webhook"} {
+	for _, route := range []string{"POST /oauth/token", "GET /v1/token", payRoute, keyRoute, "POST /v3/sales/offers/inventory", "unknown", "POST /_sim/webhook"} {
 		if !strings.Contains(strings.Join(routes, "\n"), route) {
 			t.Errorf("the log has no line of %s", route)
 		}

@@ -12,8 +12,9 @@
 // http.Handler it is.
 //
 // It serves the Export API v1 (products, orders), the Export API v2 (product offers,
-// products, orders, keys), the Import API (offers, jobs, prices, bestsellers), and the token
-// endpoint. Where G2A's documentation is silent, the handlers say what was chosen.
+// products, orders, keys), the Import API v3 (offers and their inventory, jobs, prices,
+// bestsellers, competitors' offers, the seller's orders), and the token endpoints. Where
+// G2A's documentation is silent, the handlers say what was chosen.
 //
 // # Orders and money
 //
@@ -67,6 +68,14 @@
 //
 // What G2A, or something in front of it, can send in place of a good answer is a fault
 // of mode answer, below.
+//
+// # The Import API
+//
+// What is not known of it, or differs between the sources, is an option: ImportOptions.
+// A seller has one offer of a type for a product; another creation is 409. After five price
+// changes of a product within an hour the next one is 429, and the product's price is
+// locked for an hour. Simulator.Sell has a buyer take a piece of an offer. Errors have the
+// Import API's form, with the code ERROR where none is known.
 //
 // # Contract
 //

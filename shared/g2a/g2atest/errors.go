@@ -1,8 +1,10 @@
 package g2atest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // G2A's error codes, from its Developers API documentation.
@@ -61,4 +63,26 @@ func fail(code, format string, args ...any) answer {
 // documentation has no code.
 func notFound(what string) answer {
 	return answer{status: http.StatusNotFound, body: errorBody{Status: "ERROR", Message: what + " not found"}}
+}
+
+// importErrors is the Import API's form of an error.
+type importErrors struct {
+	Errors []importError `json:"errors"`
+}
+
+type importError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// codeOfNone stands where the Import API's form must have a code and G2A's is not known.
+const codeOfNone = "ERROR"
+
+// inFormOf puts an error into the form that the route's API has for errors.
+func inFormOf(route string, a answer) answer {
+	body, isError := a.body.(errorBody)
+	if isError && strings.Contains(route, " /v3/") {
+		a.body = importErrors{Errors: []importError{{Code: cmp.Or(body.Code, codeOfNone), Message: body.Message}}}
+	}
+	return a
 }

@@ -48,7 +48,7 @@ func TestOrderFromItsCreationToItsKey(t *testing.T) {
 	}
 	want := g2atest.OrderRecord{
 		ID: order.ID, ProductID: plentiful, Price: "4.99", Status: "complete", Paid: true, TransactionID: transactionID,
-		PayCalls: 2, Charges: 1, Charged: "4.99", KeyCalls: 3, KeyRevealed: true, Quantity: 1,
+		PayCalls: 2, Charges: 1, Charged: "4.99", KeyCalls: 3, KeyRevealed: true, KeysRevealed: 1, Quantity: 1,
 	}
 	got := record(t, srv, order.ID)
 	if got.CreatedAt == 0 {
@@ -323,7 +323,7 @@ func TestManyOrderTheLastPiece(t *testing.T) {
 
 func TestUnknownCallsAreNotFound(t *testing.T) {
 	srv := newServer(t)
-	for _, route := range []string{"GET /", "GET /v1/products/" + plentiful, "POST /v1/products", "DELETE /v1/order", "GET /v2/products", "GET /integration-api/v1/products"} {
+	for _, route := range []string{"GET /", "GET /v1/products/" + plentiful, "POST /v1/products", "DELETE /v1/order", "GET /v2/products", "GET /integration-api/v1/products", "GET /v1/offers", "GET /integration-api/v1/offers"} {
 		t.Run(route, func(t *testing.T) {
 			method, path, _ := strings.Cut(route, " ")
 			send(t, srv, method, path, "", credentials(srv)).wantFailure(t, http.StatusNotFound, "")

@@ -170,10 +170,10 @@ func TestOrderChargedAgainIsSoldOnce(t *testing.T) {
 	var page struct {
 		Data []struct {
 			ProductID string
-			Sold      int
+			Sold      int `json:"soldItemsQuantity"`
 		}
 	}
-	send(t, srv, "GET", "/v1/bestsellers", "", bearer(t, srv)).want(t, &page)
+	send(t, srv, "GET", "/v3/sales/bestsellers", "", bearer(t, srv)).want(t, &page)
 	if first, second := page.Data[0], page.Data[1]; first.ProductID != cheapest || first.Sold != 2 || second.ProductID != plentiful || second.Sold != 1 {
 		t.Errorf("bestsellers are %+v, want 2 of %s and one of %s", page.Data[:2], cheapest, plentiful)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -27,10 +28,13 @@ const (
 	otherCountry = "OTHER"
 )
 
-var countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
+var (
+	countryPattern  = regexp.MustCompile(`^[A-Z]{2}$`)
+	currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
+)
 
-// amounts are EUR by country, or by ALL or OTHER.
-type amounts map[string]json.Number
+// amounts are EUR by country, or by ALL or OTHER: strings, or numbers.
+type amounts map[string]any
 
 type priceSimulation struct {
 	Income             amounts `json:"income"`
@@ -39,11 +43,15 @@ type priceSimulation struct {
 	BusinessIncome     amounts `json:"businessIncome"`
 }
 
-// simulatePrice is GET /prices/simulations. Amounts are rounded half up to cents.
+// simulatePrice is GET /v3/pricing/simulations. Amounts are in the currency asked for, which
+// changes nothing else, and are rounded half up to cents.
 func (s *Simulator) simulatePrice(c *call) answer {
 	var price *decimal.Decimal
 	if err := readPrice(c.query.Get("price"), &price); err != nil {
 		return *invalid("price", err)
+	}
+	if wanted := c.query.Get("currency"); wanted != "" && !currencyPattern.MatchString(wanted) {
+		return *invalid("currency", errors.New("must be three upper-case letters"))
 	}
 	country := c.query.Get("country")
 	if country != "" && !countryPattern.MatchString(country) {
@@ -52,31 +60,74 @@ func (s *Simulator) simulatePrice(c *call) answer {
 	if _, found := s.stock.place[c.query.Get("productId")]; !found {
 		return *invalid("productId", errNoProduct)
 	}
-	income := cents(price.Sub(price.Mul(commission)))
+	numbers := s.options.Import.SimulatedNumbers
+	income, business := written(price.Sub(price.Mul(commission)), numbers), written(*price, numbers)
 	if country != "" {
-		rate, known := vat[country]
-		if !known {
-			rate = vat[otherCountry]
-		}
 		return ok(priceSimulation{
 			Income:             amounts{country: income},
-			FinalPrice:         amounts{country: withVAT(*price, rate)},
-			BusinessFinalPrice: amounts{country: cents(*price)},
+			FinalPrice:         amounts{country: written(withVAT(*price, country), numbers)},
+			BusinessFinalPrice: amounts{country: business},
 			BusinessIncome:     amounts{country: income},
 		})
 	}
 	final := amounts{}
-	for name, rate := range vat {
-		final[name] = withVAT(*price, rate)
+	for name := range vat {
+		final[name] = written(withVAT(*price, name), numbers)
 	}
 	return ok(priceSimulation{
 		Income:             amounts{allCountries: income},
 		FinalPrice:         final,
-		BusinessFinalPrice: amounts{allCountries: cents(*price)},
+		BusinessFinalPrice: amounts{allCountries: business},
 		BusinessIncome:     amounts{allCountries: income},
 	})
 }
 
-func withVAT(price, rate decimal.Decimal) json.Number { return cents(price.Add(price.Mul(rate))) }
+// withVAT is what a private buyer of a country pays.
+func withVAT(price decimal.Decimal, country string) decimal.Decimal {
+	rate, known := vat[country]
+	if !known {
+		rate = vat[otherCountry]
+	}
+	return price.Add(price.Mul(rate))
+}
 
-func cents(amount decimal.Decimal) json.Number { return json.Number(amount.StringFixed(2)) }
+// written is an amount in cents, as a string or as a number.
+func written(amount decimal.Decimal, asNumber bool) any {
+	text := amount.StringFixed(2)
+	if asNumber {
+		return json.Number(text)
+	}
+	return text
+}
+
+// finalPrices are what buyers pay for an offer, by country in lower case.
+func finalPrices(price decimal.Decimal, numbers bool) amounts {
+	final := amounts{}
+	for country := range vat {
+		if country != otherCountry {
+			final[strings.ToLower(country)] = written(withVAT(price, country), numbers)
+		}
+	}
+	return final
+}
+
+// nestedPrice is a price that stands apart for private buyers and for businesses.
+type nestedPrice struct {
+	Retail   audiencePrice  `json:"retail"`
+	Business *audiencePrice `json:"business"`
+}
+
+type audiencePrice struct {
+	Base  countryPrice   `json:"base"`
+	Final []countryPrice `json:"final,omitempty"`
+}
+
+type countryPrice struct {
+	CountryCode  string `json:"countryCode"`
+	CurrencyCode string `json:"currencyCode"`
+	Value        string `json:"value"`
+}
+
+func priceIn(country string, amount decimal.Decimal) countryPrice {
+	return countryPrice{CountryCode: country, CurrencyCode: currency, Value: amount.StringFixed(2)}
+}

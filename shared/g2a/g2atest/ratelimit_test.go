@@ -28,9 +28,9 @@ func TestRateLimitOfEachAPI(t *testing.T) {
 		{"/v1/products", "Authorization: other, other", 401, 0},
 		{"/v1/products", account, 429, 0},
 		{"/v1/order/details/1", account, 429, 0},
-		{"/v1/offers", token, 200, 0}, // the other API
-		{"/integration-api/v1/offers", token, 200, 0},
-		{"/v1/offers", token, 429, 0},
+		{"/v3/sales/offers", token, 200, 0}, // the other API
+		{"/v3/sales/bestsellers", token, 200, 0},
+		{"/v3/sales/offers", token, 429, 0},
 		{"/v1/token", account, 429, 0},
 		{"/nothing", account, 404, 0}, // no call of either
 		{"/v1/products", account, 429, time.Second - 1},

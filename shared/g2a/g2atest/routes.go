@@ -2,7 +2,6 @@ package g2atest
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -18,7 +17,8 @@ const unknownRoute = "unknown"
 // call is one request of G2A's API, as its handler sees it.
 type call struct {
 	now    time.Time
-	id     string // of the path, where it has one
+	id     string                   // of the path, where it has one
+	value  func(name string) string // of the path, by the name in its pattern
 	query  url.Values
 	header http.Header
 	body   []byte
@@ -51,24 +51,35 @@ func (s *Simulator) route() {
 		s.serve(exportV2API, pattern, do)
 	}
 	s.serve(importAPI, "POST /oauth/token", (*Simulator).grantToken)
-	// The sandbox has the Import API under the Export API's base path, live under its own.
-	for _, base := range []string{"/v1", "/integration-api/v1"} {
-		for call, do := range map[string]operation{
-			"GET %s/token":                  withCredentials((*Simulator).issueToken),
-			"POST %s/offers":                withToken((*Simulator).createOffer),
-			"GET %s/offers":                 withToken((*Simulator).listOffers),
-			"GET %s/offers/{id}":            withToken((*Simulator).getOffer),
-			"PATCH %s/offers/{id}":          withToken((*Simulator).changeOffer),
-			"POST %s/offers/{id}/inventory": withToken((*Simulator).addInventory),
-			"GET %s/jobs/{id}":              withToken((*Simulator).getJob),
-			"GET %s/prices/simulations":     withToken((*Simulator).simulatePrice),
-			"GET %s/bestsellers":            withToken((*Simulator).bestsellers),
-		} {
-			s.serve(importAPI, fmt.Sprintf(call, base), do)
-		}
+	for _, base := range []string{"/v1", "/integration-api/v1"} { // the sandbox's, and live's
+		s.serve(importAPI, "GET "+base+"/token", withCredentials((*Simulator).issueToken))
 	}
+	s.routeImport()
 	s.mux.HandleFunc("/", s.handler(unknownRoute, noSuchCall))
 	s.routeControl()
+}
+
+// routeImport registers the calls of the Import API v3.
+func (s *Simulator) routeImport() {
+	for pattern, do := range map[string]operation{
+		"POST /v3/sales/offers":                                (*Simulator).createOffer,
+		"GET /v3/sales/offers":                                 (*Simulator).listOffers,
+		"GET /v3/sales/offers/{offerId}":                       (*Simulator).getOffer,
+		"PATCH /v3/sales/offers/{offerId}":                     (*Simulator).changeOffer,
+		"DELETE /v3/sales/offers/{offerId}":                    (*Simulator).deleteOffer,
+		"POST /v3/sales/offers/inventory":                      (*Simulator).createInventory,
+		"GET /v3/sales/offers/{offerId}/inventory":             (*Simulator).listInventory,
+		"DELETE /v3/sales/offers/{offerId}/inventory":          (*Simulator).deleteInventory,
+		"DELETE /v3/sales/offers/{offerId}/inventory/{itemId}": (*Simulator).deleteInventoryItem,
+		"GET /v3/jobs/{jobId}":                                 (*Simulator).getJob,
+		"GET /v3/pricing/simulations":                          (*Simulator).simulatePrice,
+		"GET /v3/sales/bestsellers":                            (*Simulator).bestsellers,
+		"GET /v3/products/{productId}/offers":                  (*Simulator).productOffers,
+		"GET /v3/sales/orders":                                 (*Simulator).listSellerOrders,
+		"GET /v3/sales/orders/{orderId}":                       (*Simulator).getSellerOrder,
+	} {
+		s.serve(importAPI, pattern, withToken(do))
+	}
 }
 
 // serve registers a call that faults may name.
@@ -91,13 +102,13 @@ func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 		var reply answer
 		switch {
 		case err != nil:
-			reply = unreadable(err)
+			reply = inFormOf(route, unreadable(err))
 		case due.Mode == modeStatus, due.Mode == modeHTML:
-			reply = due.answer()
+			reply = inFormOf(route, due.answer())
 		case due.Mode == modeAnswer:
-			reply = due.inPlaceOf(s.do(do, r, body))
+			reply = due.inPlaceOf(inFormOf(route, s.do(do, r, body)))
 		default:
-			reply = s.do(do, r, body)
+			reply = inFormOf(route, s.do(do, r, body))
 		}
 		if s.routes[route] == exportV2API { // what the operation itself says is enveloped already
 			reply = reply.enveloped(s.newNonce())
@@ -123,7 +134,9 @@ func (s *Simulator) handler(route string, do operation) http.HandlerFunc {
 func (s *Simulator) do(do operation, r *http.Request, body []byte) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &call{now: s.options.Clock(), id: r.PathValue("id"), query: r.URL.Query(), header: r.Header, body: body}
+	c := &call{
+		now: s.options.Clock(), id: r.PathValue("id"), value: r.PathValue, query: r.URL.Query(), header: r.Header, body: body,
+	}
 	s.catchUp(c.now)
 	reply := do(s, c)
 	reply.order = c.order

@@ -154,12 +154,16 @@ func (r reply) wantFailure(t *testing.T, status int, code string) {
 			Status        int
 			Message, Code string
 		}
+		Errors []struct{ Code, Message string }
 	}
 	if err := json.Unmarshal([]byte(r.body), &body); err != nil {
 		t.Fatalf("answer %d %q is not G2A's error: %v", r.status, r.body, err)
 	}
 	if e := body.Error; e != nil && e.Status == r.status { // the Export API v2's form
 		body.Status, body.Message, body.Code = "ERROR", e.Message, e.Code
+	}
+	if len(body.Errors) == 1 && body.Code+body.Message+body.Status == "" { // the Import API's form
+		body.Status, body.Code, body.Message = "ERROR", body.Errors[0].Code, body.Errors[0].Message
 	}
 	if r.status != status || body.Code != code || body.Status != "ERROR" || body.Message == "" {
 		t.Errorf("answer is %d %s, want %d with code %q", r.status, r.body, status, code)

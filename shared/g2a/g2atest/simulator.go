@@ -66,6 +66,8 @@ type Options struct {
 	// clock; zero is any number. Beyond it the answer is 429 with BR03 and a
 	// Retry-After of a second, and the work is not done.
 	RateLimit int
+	// Import is what of the Import API is not known.
+	Import ImportOptions
 	// WebhookURL is where POST /_sim/webhook delivers to; without it that route
 	// answers 409.
 	WebhookURL string
@@ -107,7 +109,10 @@ type state struct {
 	names     map[string]namedOrder // of the Export API v2, by idempotency key
 	unsettled []acceptedPayment     // the oldest first
 	offers    []*offer
-	jobs      map[string]job // by id
+	jobs      map[string]*job // by id
+	sales     []sellerOrder   // the oldest first
+
+	repricings map[string]*repricing // by product
 }
 
 // New makes a simulator at the start of its life. The error says which option is
@@ -117,6 +122,9 @@ func New(options Options) (*Simulator, error) {
 		return nil, fmt.Errorf("g2a simulator: %w", err)
 	}
 	options.fillDefaults()
+	if err := options.Import.check(); err != nil {
+		return nil, fmt.Errorf("g2a simulator: %w", err)
+	}
 	catalogue, err := parseCatalogue(options.Catalogue)
 	if err != nil {
 		return nil, fmt.Errorf("g2a simulator: the catalogue is not a page of G2A's products: %w", err)
@@ -162,6 +170,7 @@ func (o *Options) fillDefaults() {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
+	o.Import.fillDefaults()
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -190,7 +199,9 @@ func (s *Simulator) Reset() {
 		stock:  newStock(s.catalogue),
 		orders: map[string]*order{},
 		names:  map[string]namedOrder{},
-		jobs:   map[string]job{},
+		jobs:   map[string]*job{},
+
+		repricings: map[string]*repricing{},
 	}
 }
 

@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	maxOfferIDs    = 100
-	maxProductIDs  = 20
-	defaultPerPage = 20 // G2A's own is not public
+	maxOfferIDs   = 100
+	maxProductIDs = 20
 )
 
 var v2PageSizes = []int{10, 20, 50, 100}
@@ -131,7 +130,7 @@ func (s *Simulator) productOffer(place int) productOffer {
 func (s *Simulator) productDetails(place int) productDetails {
 	p, offer := s.stock.products[place], s.productOffer(place)
 	details := productDetails{
-		ID: p.id, Name: p.name, Slug: p.text("slug"), Platform: orNull(p.platform), Region: orNull(p.text("region")),
+		ID: p.id, Name: p.name, Slug: p.text("slug"), Platform: orNull(p.text("platform")), Region: orNull(p.text("region")),
 		Developer: orNull(p.text("developer")), Publisher: orNull(p.text("publisher")), ReleaseDate: orNull(p.text("release_date")),
 		Categories: []detailsCategory{}, Thumbnail: orNull(p.text("thumbnail")), PortraitImage: orNull(p.text("smallImage")),
 		CoverImage: orNull(p.text("coverImage")), Videos: []string{},
