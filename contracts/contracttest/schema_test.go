@@ -140,7 +140,7 @@ func TestDrift(t *testing.T) {
 			"too many":               {`"currency":"EUR"`, `"currency":"EUR","quantity":51`, "'/quantity'"},
 			"none":                   {`"currency":"EUR"`, `"currency":"EUR","quantity":0`, "'/quantity'"},
 			"quantity in a string":   {`"currency":"EUR"`, `"currency":"EUR","quantity":"2"`, "'/quantity'"},
-			"quantity alone":         {`,"product_id":"90000000334016","max_price":"5.00","currency":"EUR"`, `,"quantity":2`, "'quantity' required"},
+			"quantity alone":         {`,"product_id":"90000000334016","max_price":"5.00","currency":"EUR"`, `,"quantity":2`, "if 'quantity' exists"},
 			"no limit":               {`,"max_price":"5.00"`, ``, "'max_price' required"},
 			"limit is a number":      {`"5.00"`, `5.00`, "'/max_price': got number"},
 			"limit is zero":          {`"5.00"`, `"0.00"`, "'/max_price'"},
