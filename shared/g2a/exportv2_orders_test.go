@@ -245,6 +245,7 @@ func TestOrderKeys(t *testing.T) {
 		"a code twice":               {answer(200, data(entry(`[{"code":"A","code":"B"}]`))), "raw"},
 		"half of a surrogate pair":   {answer(200, data(entry(`[{"code":"A\ud83d"}]`))), "raw"},
 		"bytes that are not UTF-8":   {answer(200, data(entry("[{\"code\":\"CAF\xe9\"}]"))), "raw"},
+		"such bytes beside it":       {answer(200, "{\"data\":[{\"item\":\"CAF\xe9\",\"keys\":[{\"code\":\"A\"}]}]}"), "raw"},
 		"an order in place of keys":  {answer(200, goodPlaced), "raw"},
 		"an error as a success":      {answer(200, `{"error":{"code":"X"}}`), "raw"},
 		"markup around it":           {answer(200, "<b>Notice</b>"+goodKeys), "raw"},
