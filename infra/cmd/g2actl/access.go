@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -61,6 +62,21 @@ func (a access) aws(ctx context.Context) (aws.Config, error) {
 	return cfg, nil
 }
 
+// setAPI has the purchasing API be another one than G2A_EXPORT_API says.
+func (a *access) setAPI(api string) error {
+	if api != string(g2a.ExportV1) && api != string(g2a.ExportV2) {
+		return errors.New("want v1 or v2")
+	}
+	lookup := a.lookup
+	a.lookup = func(name string) (string, bool) {
+		if name == "G2A_EXPORT_API" {
+			return api, true
+		}
+		return lookup(name)
+	}
+	return nil
+}
+
 // market is a client of G2A.
 func (a access) market(ctx context.Context) (*g2a.Client, error) {
 	cfg, err := g2a.ParseConfig(a.lookup)
@@ -72,6 +88,19 @@ func (a access) market(ctx context.Context) (*g2a.Client, error) {
 		return nil, err
 	}
 	return g2a.New(cfg, g2a.Options{Credentials: credentials, Transport: a.transport}), nil
+}
+
+// shop is G2A's purchasing API that G2A_EXPORT_API names.
+func (a access) shop(ctx context.Context) (purchase.Market, error) {
+	cfg, err := g2a.ParseConfig(a.lookup)
+	if err != nil {
+		return nil, err
+	}
+	market, err := a.market(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return purchase.Markets(market)[cfg.ExportAPI], nil
 }
 
 // orders are the records in the table that ORDERS_TABLE names.

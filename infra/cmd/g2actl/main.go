@@ -68,6 +68,7 @@ func (t *tool) run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet(c.words, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // or it would print mistakes, which are told once, at the end
 	flags.BoolVar(&t.json, "json", false, "print JSON, one object a line")
+	flags.Func("api", "G2A's purchasing `API`, v1 or v2, in the place of G2A_EXPORT_API", t.access.setAPI)
 	do := c.setUp(flags)
 	operands, err := parse(flags, rest)
 	if errors.Is(err, flag.ErrHelp) {
@@ -118,7 +119,7 @@ func usage() string {
 	for _, c := range commands() {
 		fmt.Fprintf(&text, "  %-28s %s\n", c.synopsis(), c.about)
 	}
-	text.WriteString("\nEvery command has --json, and --help, which tells its flags.\n")
+	text.WriteString("\nEvery command has --json, --api for G2A's purchasing API, and --help, which tells its flags.\n")
 	return text.String()
 }
 

@@ -72,7 +72,7 @@ func (s *stack) call(t *testing.T, words string) (out string, err error) {
 	return printed.String(), err
 }
 
-// buy has OrderFunction's part done.
+// buy has OrderFunction's part done, on the Export API v1.
 func (s *stack) buy(t *testing.T, ref, productID string) purchase.Result {
 	t.Helper()
 	market := g2a.New(s.g2a.Config(), g2a.Options{Credentials: s.g2a.Credentials, Transport: s.access.transport})
@@ -98,6 +98,9 @@ func TestCommands(t *testing.T) {
 			{"", "usage: g2actl COMMAND"},
 			{"help", "order retry ORDER_REF"},
 			{"products --help", "-min-qty"},
+			{"products --api v2 --limit 1", "Brasswick Harbor Steam Key GLOBAL"},
+			{"price --api v2 " + product + " --qty 9999", "to be had  no, 2498 in stock"},
+			{"price --api v2 " + soldOut, "to be had  no, 0 in stock"},
 			{"products --min-qty 2000 --min-price 4.99 --max-price 5 --limit 1", "Brasswick Harbor Steam Key GLOBAL"},
 			{"price " + product, "to be had  yes"},
 			{"price --max-price 4.98 " + product, "to be had  no, too dear"},
@@ -167,6 +170,32 @@ func TestCommands(t *testing.T) {
 				t.Errorf("%d paid, %d keys; want 2, 2", stats.OrdersPaid, stats.KeysRevealed)
 			}
 		})
+	})
+}
+
+// TestOrdersOfV2: an order stays with the API that it was bought through, whatever the tool
+// is told to use.
+func TestOrdersOfV2(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		s := newStack(t, e)
+		if err := s.g2a.Simulator.AddFault(g2atest.Fault{Route: "GET /export/v1/orders/{id}/keys", Mode: "status", Status: 503}); err != nil {
+			t.Fatal(err)
+		}
+		in := purchase.Input{Ref: "two", ProductID: product, MaxPrice: "50.00", Currency: "EUR", Quantity: 2}
+		market := g2a.New(s.g2a.Config("G2A_RETRY_MAX=0"), g2a.Options{Credentials: s.g2a.Credentials, Transport: s.access.transport})
+		purchaser := purchase.Purchaser{Orders: s.orders, Markets: purchase.Markets(market), API: g2a.ExportV2, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
+		if _, err := purchaser.Advance(t.Context(), in, "test"); !errors.Is(err, g2a.ErrUnavailable) {
+			t.Fatalf("%v, want G2A not available", err)
+		}
+		for _, api := range []string{"v1", "v2"} {
+			out, err := s.call(t, "order retry two --json --api "+api)
+			if err != nil || !strings.Contains(out, `"status":"fulfilled"`) || !strings.Contains(out, `"keys_stored":2`) {
+				t.Errorf("%v, want two keys:\n%s", err, out)
+			}
+		}
+		if stats := s.g2a.Simulator.Stats(); stats.OrdersCreated != 1 || stats.KeysRevealed != 2 {
+			t.Errorf("%d orders, %d keys; want 1, 2", stats.OrdersCreated, stats.KeysRevealed)
+		}
 	})
 }
 
@@ -273,6 +302,9 @@ func TestMistakes(t *testing.T) {
 			{"order retry missing", "", `order_ref "missing" is not known`},
 			{"order cancel missing", "", `order_ref "missing" is not known`},
 			{"order cancel", "", "usage: g2actl order cancel ORDER_REF"},
+			{"products --api v3", "", `want v1 or v2`},
+			{"products --api v2 --min-qty 3", "", "does not select products by stock or price"},
+			{"order details 1 --api v2", "", "the Export API v2 has no such call"},
 			{"order list --status open", "", `--status "open" is none of waiting, fulfilled, partly_fulfilled, failed, needs_attention`},
 			{"order list", "ORDERS_TABLE", "ORDERS_TABLE: is missing"},
 			{"products --min-price -1", "", "is not a decimal"},

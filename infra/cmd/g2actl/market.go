@@ -3,13 +3,16 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 )
 
 func productRow(p g2a.Product) row {
@@ -52,11 +55,36 @@ func listProducts(flags *flag.FlagSet) action {
 	limit := limitFlag(flags)
 	return func(ctx context.Context, t *tool, _ []string) error {
 		query.MinPriceFrom, query.MinPriceTo = *from, *to
+		shop, err := t.access.shop(ctx)
+		if err != nil {
+			return err
+		}
 		market, err := t.access.market(ctx)
 		if err != nil {
 			return err
 		}
+		if shop.ChargesOnCreation() { // the Export API v2
+			if query.MinQuantity > 0 || query.MinPriceFrom != nil || query.MinPriceTo != nil {
+				return errors.New("the Export API v2 does not select products by stock or price")
+			}
+			return printAll(t, "products", offered(market.AllProductOffers(ctx, g2a.ProductOfferQuery{PerPage: 100}), query.IncludeOutOfStock), *limit, productRow)
+		}
 		return printAll(t, "products", market.AllProducts(ctx, query), *limit, productRow)
+	}
+}
+
+// offered returns the products of the Export API v2, those out of stock only where they
+// are asked for.
+func offered(offers iter.Seq2[g2a.ProductOffer, error], all bool) iter.Seq2[g2a.Product, error] {
+	return func(yield func(g2a.Product, error) bool) {
+		for offer, err := range offers {
+			if err == nil && offer.Quantity == 0 && !all {
+				continue
+			}
+			if !yield(offer.Product(), err) {
+				return
+			}
+		}
 	}
 }
 
@@ -64,8 +92,8 @@ func listProducts(flags *flag.FlagSet) action {
 func checkPrice(flags *flag.FlagSet) action {
 	quantity := flags.Int("qty", 1, "how many pieces are wanted")
 	limit := amountFlag(flags, "max-price", "the highest `price` for one, EUR")
-	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
-		product, err := market.Product(ctx, operands[0])
+	return on(access.shop, func(ctx context.Context, shop purchase.Market, operands []string) (row, error) {
+		product, err := shop.Product(ctx, operands[0])
 		if err != nil {
 			return nil, err
 		}
@@ -82,8 +110,8 @@ func checkPrice(flags *flag.FlagSet) action {
 
 // showDetails prints what G2A says of an order of its own.
 func showDetails(*flag.FlagSet) action {
-	return onMarket(func(ctx context.Context, market *g2a.Client, operands []string) (row, error) {
-		order, err := market.OrderDetails(ctx, operands[0])
+	return on(access.shop, func(ctx context.Context, shop purchase.Market, operands []string) (row, error) {
+		order, err := shop.Details(ctx, operands[0])
 		return row{{"g2a_order_id", order.ID}, {"status", order.Status}, {"price", priceOrNone(order.Price)}, {"currency", order.Price.Currency}}, err
 	})
 }

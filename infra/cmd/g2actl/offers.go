@@ -115,12 +115,17 @@ func limitFlag(flags *flag.FlagSet) *int {
 
 // onMarket is for a command that asks G2A one thing and prints the answer.
 func onMarket(ask func(ctx context.Context, market *g2a.Client, operands []string) (row, error)) action {
+	return on(access.market, ask)
+}
+
+// on is for a command that opens something, asks it one thing and prints the answer.
+func on[T any](open func(access, context.Context) (T, error), ask func(ctx context.Context, opened T, operands []string) (row, error)) action {
 	return func(ctx context.Context, t *tool, operands []string) error {
-		market, err := t.access.market(ctx)
+		opened, err := open(t.access, ctx)
 		if err != nil {
 			return err
 		}
-		answer, err := ask(ctx, market, operands)
+		answer, err := ask(ctx, opened, operands)
 		if err != nil {
 			return err
 		}

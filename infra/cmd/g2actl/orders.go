@@ -141,5 +141,6 @@ func resultRow(r purchase.Result) row {
 	return row{
 		{"order_ref", r.Ref}, {"status", r.Status}, {"reason", r.Reason},
 		{"g2a_order_id", r.G2AOrderID}, {"price", priceOrNone(r.Price)}, {"currency", r.Price.Currency},
+		{"quantity", r.Quantity}, {"keys_stored", r.KeysStored},
 	}
 }
