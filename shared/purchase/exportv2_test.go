@@ -278,6 +278,7 @@ func TestRetryV2(t *testing.T) {
 		posts  int
 	}{
 		"of an order that was never answered": {always("place", lost(g2a.ErrUnavailable)), func(w *world) { w.disturb = nil }, 4},
+		"of an order that cost too much":      {func(w *world) { w.v2.surcharge = "25.01" }, func(*world) {}, 1},
 		"of keys that never came":             {func(w *world) { w.v2.notYet = make([]error, 1e6) }, func(w *world) { w.v2.notYet = nil }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"iter"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -73,15 +74,36 @@ func (r *recorder) taken() []string {
 // TestPermissions: what a function asks of DynamoDB is what the template's policy lets
 // it ask, neither less nor more. No engine here looks at policies.
 func TestPermissions(t *testing.T) {
-	engine, err := url.Parse(storetest.Minidyn(t))
-	if err != nil {
-		t.Fatal(err)
+	asked := map[string][]string{} // by function, on either purchasing API
+	for _, api := range []g2a.ExportAPI{g2a.ExportV1, g2a.ExportV2} {
+		engine, err := url.Parse(storetest.Minidyn(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &recorder{engine: httputil.NewSingleHostReverseProxy(engine), asked: map[string]bool{}}
+		server := httptest.NewServer(r)
+		t.Cleanup(server.Close)
+		c, stack := start(t, func(o *localcloud.Options) {
+			o.DynamoDBEndpoint, o.Parameters = server.URL, map[string]string{"G2AExportApi": string(api)}
+		})
+		for function, use := range uses(t, c, stack) {
+			r.taken()
+			use()
+			asked[function] = append(asked[function], r.taken()...)
+		}
 	}
-	r := &recorder{engine: httputil.NewSingleHostReverseProxy(engine), asked: map[string]bool{}}
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	c, stack := start(t, func(o *localcloud.Options) { o.DynamoDBEndpoint = server.URL })
-	for _, test := range []struct {
+	for function, all := range asked {
+		slices.Sort(all)
+		if used, allowed := slices.Compact(all), policy(t, function); !slices.Equal(used, allowed) {
+			t.Errorf("%s asks for %v; the template allows %v", function, used, allowed)
+		}
+	}
+}
+
+// uses are what each function does, one after the other.
+func uses(t *testing.T, c *localcloud.Cloud, stack story.Stack) iter.Seq2[string, func()] {
+	t.Helper()
+	all := []struct {
 		function string
 		use      func()
 	}{
@@ -95,12 +117,12 @@ func TestPermissions(t *testing.T) {
 		}},
 		{"TokenRefreshFunction", func() { invokeEvents(t, c, "TokenRefreshFunction", "token-refresh.json") }},
 		{"HealthFunction", func() { invokeEvents(t, c, "HealthFunction", "health-request.json", "health-scheduled.json") }},
-	} {
-		r.taken()
-		test.use()
-		asked, allowed := r.taken(), policy(t, test.function)
-		if !slices.Equal(asked, allowed) {
-			t.Errorf("%s asks for %v; the template allows %v", test.function, asked, allowed)
+	}
+	return func(yield func(string, func()) bool) {
+		for _, each := range all {
+			if !yield(each.function, each.use) {
+				return
+			}
 		}
 	}
 }

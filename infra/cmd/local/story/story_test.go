@@ -2,6 +2,7 @@ package story_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -42,18 +43,27 @@ func start(t *testing.T, set func(*localcloud.Options)) (*localcloud.Cloud, stor
 	t.Cleanup(c.Close)
 	a := c.Addresses()
 	return c, story.Stack{
-		Gateway: a.HTTP, Lambda: a.Lambda, DynamoDB: a.DynamoDB, SecretsManager: a.Secrets, G2A: a.G2A, Roots: c.Roots(),
+		ExportAPI: g2a.ExportAPI(cmp.Or(options.Parameters["G2AExportApi"], string(g2a.ExportV1))),
+		Gateway:   a.HTTP, Lambda: a.Lambda, DynamoDB: a.DynamoDB, SecretsManager: a.Secrets, G2A: a.G2A, Roots: c.Roots(),
 		Logs: filepath.Join(root, ".local", "logs"),
 	}
 }
 
 func TestStory(t *testing.T) {
-	for name, endpoint := range map[string]func(testing.TB) string{
-		"embedded DynamoDB": func(testing.TB) string { return "" },
-		"DynamoDB Local":    storetest.DynamoDBLocal,
+	embedded := func(testing.TB) string { return "" }
+	for name, c := range map[string]struct {
+		endpoint func(testing.TB) string
+		api      g2a.ExportAPI
+	}{
+		"embedded DynamoDB, v1": {embedded, g2a.ExportV1},
+		"embedded DynamoDB, v2": {embedded, g2a.ExportV2},
+		"DynamoDB Local, v1":    {storetest.DynamoDBLocal, g2a.ExportV1},
+		"DynamoDB Local, v2":    {storetest.DynamoDBLocal, g2a.ExportV2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, stack := start(t, func(o *localcloud.Options) { o.DynamoDBEndpoint = endpoint(t) })
+			_, stack := start(t, func(o *localcloud.Options) {
+				o.DynamoDBEndpoint, o.Parameters = c.endpoint(t), map[string]string{"G2AExportApi": string(c.api)}
+			})
 			var out bytes.Buffer
 			if err := story.Tell(t.Context(), stack, &out); err != nil {
 				t.Fatalf("%v\n%s", err, &out)
