@@ -21,9 +21,19 @@ const progressWithin = 30 * time.Second
 // work, and lets the workflow retry as its state machine says, in real time: nobody turns
 // a lease back. An order has moved on when its record is written again.
 func TestProgress(t *testing.T) {
+	for _, market := range []marketplace{exportV1, exportV2} {
+		t.Run(market.name, func(t *testing.T) {
+			t.Parallel()
+			progress(t, market)
+		})
+	}
+}
+
+func progress(t *testing.T, market marketplace) {
+	t.Helper()
 	const most = 60
 	orders := ordinary("progress-"+localcloudtest.TraceRoot(), most)
-	s := newStack(t, options{orders: orders, concurrency: most})
+	s := newStack(t, options{market: market, orders: orders, concurrency: most})
 	s.patient = true
 	var undisturbed passages
 	s.strike(undisturbed.note)

@@ -170,17 +170,26 @@ func TestEarlyWebhook(t *testing.T) {
 // once.
 func TestWithoutWebhooks(t *testing.T) {
 	const rounds = 4
-	o := ordinary("unheard-"+localcloudtest.TraceRoot(), 1)[0]
-	s := newStack(t, options{orders: []*order{o}, pendingDetails: rounds - 1})
-	var seen passages
-	s.strike(seen.note)
-	e := execution{invocations: 10}
-	if out := e.run(t.Context(), s, readWorkflow(t), o); out.Status != "fulfilled" || s.invoked != rounds {
-		t.Errorf("%s after %d invocations, want fulfilled after %d", out, s.invoked, rounds)
-	}
-	want := []string{productsRoute, orderRoute, payRoute, detailsRoute, detailsRoute, detailsRoute, detailsRoute, keyRoute}
-	if calls := seen.g2a(); !slices.Equal(calls, want) {
-		t.Errorf("calls to G2A: %q, want %q", calls, want)
+	for _, test := range []struct {
+		market marketplace
+		calls  []string
+	}{
+		{exportV1, []string{productsRoute, orderRoute, payRoute, detailsRoute, detailsRoute, detailsRoute, detailsRoute, keyRoute}},
+		{exportV2, []string{offerRoute, placeRoute, keysRoute, keysRoute, keysRoute, keysRoute}},
+	} {
+		t.Run(test.market.name, func(t *testing.T) {
+			o := ordinary("unheard-"+localcloudtest.TraceRoot(), 1)[0]
+			s := newStack(t, options{market: test.market, orders: []*order{o}, pendingDetails: rounds - 1})
+			var seen passages
+			s.strike(seen.note)
+			e := execution{invocations: 10}
+			if out := e.run(t.Context(), s, readWorkflow(t), o); out.Status != "fulfilled" || s.invoked != rounds {
+				t.Errorf("%s after %d invocations, want fulfilled after %d", out, s.invoked, rounds)
+			}
+			if calls := seen.g2a(); !slices.Equal(calls, test.calls) {
+				t.Errorf("calls to G2A: %q, want %q", calls, test.calls)
+			}
+		})
 	}
 }
 
