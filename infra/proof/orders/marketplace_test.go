@@ -46,6 +46,13 @@ var exportV1 = marketplace{
 	shows: productsRoute, pays: payRoute, keys: keyRoute, faults: faultsV1, lost: "key_lost", mostMade: 3, mostWrites: 6, quantity: 1,
 }
 
+// exportV1Several sells two keys, which are two orders there.
+var exportV1Several = func() marketplace {
+	m := exportV1
+	m.name, m.quantity = "v1, two keys", 2
+	return m
+}()
+
 // exportV2 keeps to the meaning of the Idempotency-Key, and its keys can be read again.
 var exportV2 = marketplace{
 	name: "v2", api: g2a.ExportV2,
@@ -68,6 +75,14 @@ var exportV2Conflict = func() marketplace {
 	m.name, m.v2.Replay = "v2, repeats conflict", "conflict"
 	return m
 }()
+
+// pieces is how many orders at G2A one of the shop's comes to.
+func (m marketplace) pieces() int {
+	if m.api == g2a.ExportV1 {
+		return m.quantity
+	}
+	return 1
+}
 
 // ofG2A returns the calls to G2A among them.
 func (m marketplace) ofG2A() []string {
