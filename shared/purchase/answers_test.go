@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,14 +23,35 @@ import (
 
 var update = flag.Bool("update", false, "write the table of answers into docs/data-model.md")
 
-// The steps at which an order meets an answer, by the call that it is the answer to.
-var answeredSteps = []struct{ name, call string }{
-	{"quote", "GET /v1/products"},
-	{"create", "POST /v1/order"},
-	{"pay", "PUT /v1/order/pay/"},
-	{"pay again", "PUT /v1/order/pay/"},
-	{"details", "GET /v1/order/details/"},
-	{"key", "GET /v1/order/key/"},
+// answeredStep is a step at which an order meets an answer, and the call that it is the
+// answer to.
+type answeredStep struct {
+	name, call string
+	left       *purchase.Order // by an earlier run; nil is a new order
+}
+
+// answerTables are those of the documentation.
+var answerTables = []struct {
+	api     g2a.ExportAPI
+	steps   []answeredStep
+	answers []wireAnswer
+}{
+	{g2a.ExportV1, []answeredStep{
+		{name: "quote", call: "GET /v1/products"},
+		{name: "create", call: "POST /v1/order"},
+		{name: "pay", call: "PUT /v1/order/pay/"},
+		{name: "pay again", call: "PUT /v1/order/pay/", left: &purchase.Order{Step: purchase.Paying, Price: euro("5.10"), Creations: 1, G2AOrderID: "g1", Payments: 1}},
+		{name: "details", call: "GET /v1/order/details/"},
+		{name: "key", call: "GET /v1/order/key/"},
+	}, wireAnswers},
+	{g2a.ExportV2, []answeredStep{
+		{name: "quote", call: "GET /export/v1/product-offers/"},
+		{name: "create", call: "POST /export/v1/orders"},
+		{name: "create again", call: "POST /export/v1/orders", left: &purchase.Order{
+			Step: purchase.Paying, Price: euro("5.10"), Creations: 1, Payments: 1, IdempotencyKey: "5a1c7e4e-0000-4000-8000-000000000001",
+		}},
+		{name: "keys", call: "GET /export/v1/orders/"},
+	}, wireAnswersV2},
 }
 
 // wireAnswer is an answer of G2A as it comes over the wire, or what comes in its place.
@@ -58,6 +80,17 @@ var wireAnswers = []wireAnswer{
 	verdict(502, "ORD122"), verdict(400, "NEW1"),
 }
 
+func enveloped(status int) wireAnswer {
+	return wireAnswer{name: fmt.Sprint(status), status: status, body: `{"error":{"code":"any","message":"m"},"traceId":"t"}`}
+}
+
+var wireAnswersV2 = append(slices.Clone(wireAnswers[:8]),
+	enveloped(401), enveloped(400), enveloped(402), enveloped(403), enveloped(404), enveloped(409), enveloped(410), enveloped(422),
+	enveloped(425), enveloped(429),
+	wireAnswer{name: "409 with the order's id", status: 409, body: `{"data":{"id":"g1"}}`},
+	wireAnswer{name: "202, nothing in it", status: 202, body: `{"data":[]}`},
+)
+
 // market of the wire: a G2A that answers as documented, but for one call.
 type wire struct {
 	call   string
@@ -83,6 +116,12 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	trace.WroteHeaders()
 	body := ""
 	switch {
+	case strings.HasPrefix(r.URL.Path, "/export/v1/product-offers/"):
+		body = `{"data":{"id":"` + productID + `","name":"x","totalQuantity":3,"minPrice":"4.90","currency":"EUR"}}`
+	case r.URL.Path == "/export/v1/orders":
+		body = `{"data":{"id":"g1","status":"any","totalPrice":"5.10","currency":"EUR"}}`
+	case strings.HasPrefix(r.URL.Path, "/export/v1/orders/"):
+		body = `{"data":[{"item":{"id":"i"},"keys":[{"code":"` + productKey + `"}]}]}`
 	case strings.HasPrefix(r.URL.Path, "/v1/products"):
 		body = `{"total":1,"page":1,"docs":[{"id":"` + productID + `","name":"x","qty":3,"minPrice":4.90,"availableToBuy":true}]}`
 	case r.URL.Path == "/v1/order":
@@ -104,28 +143,28 @@ func (w *wire) respond(r *http.Request, status int, body string) (*http.Response
 
 // becomes runs one invocation whose step meets an answer, with the real client, and tells
 // what is stored after it.
-func becomes(t *testing.T, step string, w *wire) string {
+func becomes(t *testing.T, api g2a.ExportAPI, step answeredStep, w *wire) string {
 	t.Helper()
 	config, err := g2a.ParseConfig(func(name string) (string, bool) {
 		return map[string]string{"G2A_RETRY_MAX": "0"}[name], name == "G2A_RETRY_MAX"
 	})
 	must(t, err)
 	records := newWorld()
-	if step == "pay again" {
-		request := purchase.Request{Ref: "r1", ProductID: productID, MaxPrice: euro("12.50"), Quantity: 1}
-		records.records["r1"] = purchase.Order{
-			Request: request, Fingerprint: request.Fingerprint(), API: g2a.ExportV1, Step: purchase.Paying, Version: 1, Price: euro("5.10"), Creations: 1,
-			G2AOrderID: "g1", OrderedAt: time.Now().Add(-time.Hour), Payments: 1, TriedAt: time.Now().Add(-time.Hour), CreatedAt: time.Now().Add(-time.Hour),
-		}
+	if step.left != nil {
+		left, hourAgo := *step.left, time.Now().Add(-time.Hour)
+		left.Request = purchase.Request{Ref: "r1", ProductID: productID, MaxPrice: euro("12.50"), Quantity: 1}
+		left.Fingerprint, left.API, left.Version = left.Request.Fingerprint(), api, 1
+		left.OrderedAt, left.TriedAt, left.CreatedAt = hourAgo, hourAgo, hourAgo
+		records.records["r1"] = left
 	}
 	credentials := g2a.Credentials{Hash: g2a.NewSecret("hash-hash"), Key: g2a.NewSecret("key-key")}
 	p := purchase.Purchaser{
-		Orders: store{records}, Markets: purchase.Markets(g2a.New(config, g2a.Options{Credentials: credentials, Transport: w})),
-		API: g2a.ExportV1, Clock: time.Now, Log: slog.New(slog.DiscardHandler),
+		Orders: store{records}, Markets: purchase.Markets(g2a.New(config, g2a.Options{Credentials: credentials, Tokens: fixedToken{}, Transport: w})),
+		API: api, Clock: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	result, err := p.Advance(context.Background(), place, "a")
 	if !w.met {
-		t.Errorf("%s has not met the answer", step)
+		t.Errorf("%s has not met the answer", step.name)
 	}
 	stored := records.records["r1"]
 	switch {
@@ -145,39 +184,51 @@ func becomes(t *testing.T, step string, w *wire) string {
 	return fmt.Sprintf("%s, waits", stored.Step)
 }
 
-// TestAnswerTable holds the table in the documentation against the code, or writes it
+// fixedToken is a g2a.TokenSource.
+type fixedToken struct{}
+
+func (fixedToken) Token(context.Context) (g2a.Token, error) {
+	return g2a.Token{Access: g2a.NewSecret("token-token")}, nil
+}
+
+// TestAnswerTable holds the tables in the documentation against the code, or writes it
 // with -update.
 func TestAnswerTable(t *testing.T) {
-	var table strings.Builder
-	table.WriteString("| answer |")
-	for _, step := range answeredSteps {
-		fmt.Fprintf(&table, " %s |", step.name)
-	}
-	table.WriteString("\n|" + strings.Repeat("---|", len(answeredSteps)+1) + "\n")
-	for _, answer := range wireAnswers {
-		fmt.Fprintf(&table, "| %s |", answer.name)
-		for _, step := range answeredSteps {
-			var cell string
-			synctest.Test(t, func(t *testing.T) {
-				cell = becomes(t, step.name, &wire{call: step.call, answer: answer})
-			})
-			fmt.Fprintf(&table, " %s |", cell)
-		}
-		table.WriteString("\n")
-	}
-	const file, begin, end = "../../docs/data-model.md", "<!-- answers: go test ./shared/purchase -run TestAnswerTable -update -->\n", "<!-- end of answers -->\n"
+	const file = "../../docs/data-model.md"
 	text, err := os.ReadFile(file)
 	must(t, err)
-	before, rest, found := strings.Cut(string(text), begin)
-	documented, after, ended := strings.Cut(rest, end)
-	if !found || !ended {
-		t.Fatal("the documentation has no place for the table")
-	}
-	if want := "\n" + table.String() + "\n"; documented != want {
-		if *update {
-			must(t, os.WriteFile(file, []byte(before+begin+want+end+after), 0o644)) // #nosec G306 -- a document
-			return
+	documents := string(text)
+	for _, table := range answerTables {
+		var rows strings.Builder
+		rows.WriteString("| answer |")
+		for _, step := range table.steps {
+			fmt.Fprintf(&rows, " %s |", step.name)
 		}
-		t.Errorf("the documentation's table is not what the code does: go test ./shared/purchase -run TestAnswerTable -update\n%s", table.String())
+		rows.WriteString("\n|" + strings.Repeat("---|", len(table.steps)+1) + "\n")
+		for _, answer := range table.answers {
+			fmt.Fprintf(&rows, "| %s |", answer.name)
+			for _, step := range table.steps {
+				var cell string
+				synctest.Test(t, func(t *testing.T) {
+					cell = becomes(t, table.api, step, &wire{call: step.call, answer: answer})
+				})
+				fmt.Fprintf(&rows, " %s |", cell)
+			}
+			rows.WriteString("\n")
+		}
+		begin := fmt.Sprintf("<!-- answers of %s: go test ./shared/purchase -run TestAnswerTable -update -->\n", table.api)
+		before, rest, found := strings.Cut(documents, begin)
+		documented, after, ended := strings.Cut(rest, "<!-- end of answers -->\n")
+		if !found || !ended {
+			t.Fatalf("the documentation has no place for the table of %s", table.api)
+		}
+		want := "\n" + rows.String() + "\n"
+		if documented != want && !*update {
+			t.Errorf("the documentation's table of %s is not what the code does: go test ./shared/purchase -run TestAnswerTable -update\n%s", table.api, &rows)
+		}
+		documents = before + begin + want + "<!-- end of answers -->\n" + after
+	}
+	if *update {
+		must(t, os.WriteFile(file, []byte(documents), 0o644)) // #nosec G306 -- a document
 	}
 }

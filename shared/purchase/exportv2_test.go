@@ -205,7 +205,7 @@ func TestExportV2(t *testing.T) {
 		"refused":            {quantity: 1, change: script("place", notDone(g2a.ErrInvalidRequest)), want: purchase.StatusFailed, reason: purchase.ReasonOrderRejected, price: "4.90 EUR", posts: 1},
 		"throttled at first": {quantity: 1, change: script("place", notDone(g2a.ErrThrottled)), want: purchase.StatusFulfilled, price: "5.10 EUR", posts: 2},
 		"lost, and then refused": {quantity: 1, change: script("place", lost(g2a.ErrUnavailable), notDone(g2a.ErrInvalidRequest)),
-			want: purchase.StatusNeedsAttention, reason: purchase.ReasonPaymentRejected, price: "4.90 EUR", posts: 2},
+			want: purchase.StatusNeedsAttention, reason: purchase.ReasonPaymentUnknown, price: "4.90 EUR", posts: 2},
 		"charged above the limit": {quantity: 2, change: func(w *world) { w.v2.surcharge = "25.01" }, want: purchase.StatusNeedsAttention,
 			reason: purchase.ReasonPaidAboveLimit, price: "25.01 EUR", posts: 1},
 		"charged just the limit": {quantity: 2, change: func(w *world) { w.v2.surcharge = "25.00" }, want: purchase.StatusFulfilled, price: "25.00 EUR", posts: 1},

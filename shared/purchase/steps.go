@@ -330,8 +330,11 @@ func (r *run) payRefused(ctx context.Context, err error) error {
 		back = Started
 	}
 	switch {
-	case back == Started && refusal(err):
+	case r.market.ChargesOnCreation() && refusal(err):
 		r.Log.WarnContext(ctx, "G2A refuses to create the order", "order_ref", r.Ref, "error", err.Error())
+		if back == Paying { // an earlier post may have created it
+			return r.to(ctx, NeedsAttention, ReasonPaymentUnknown)
+		}
 		return r.to(ctx, Failed, ReasonOrderRejected)
 	case errors.Is(err, g2a.ErrInsufficientFunds):
 		return r.wait(ctx, back, ReasonNoFunds)
