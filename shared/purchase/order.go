@@ -50,7 +50,10 @@ var transitions = map[Step][]Step{
 // mayBecome reports whether next may follow the order's step. A key in hand is stored
 // whatever the order has become in the meantime: it exists nowhere else.
 func (o Order) mayBecome(next Step) bool {
-	keeps := len(o.Keys) > 0 && (next == Fulfilled && o.complete() || next == PartlyFulfilled) || next == NeedsAttention && !o.Raw.IsZero()
+	keeps := next == NeedsAttention && !o.Raw.IsZero()
+	if len(o.Keys) > 0 {
+		keeps = keeps || next == Started || next == PartlyFulfilled || next == Fulfilled && o.complete()
+	}
 	return next == o.Step || slices.Contains(transitions[o.Step], next) || keeps
 }
 

@@ -748,7 +748,7 @@ func failureOf(call string) error {
 func TestAnyDisturbances(t *testing.T) {
 	calls := []string{
 		"load", "product", "create", "pay", "details", "key", "status", "save started", "save quoted", "link created",
-		"save created", "save paying", "save paid", "save key_requested", "save fulfilled", "save needs_attention",
+		"save created", "save paying", "save paid", "save key_requested", "save fulfilled", "save needs_attention", "save partly_fulfilled",
 	}
 	kinds := []string{
 		"none", "not done", "unheard", "lost", "crash before", "crash after", "arrives late",
@@ -772,20 +772,26 @@ func TestAnyDisturbances(t *testing.T) {
 			settles: time.Duration(rapid.IntRange(0, 4).Draw(rt, "minutes until a payment shows")) * time.Minute,
 		}
 		told := rapid.Bool().Draw(rt, "webhooks tell of completion")
+		quantity, check := rapid.IntRange(1, 3).Draw(rt, "quantity"), checkBooks
+		if quantity > 1 {
+			check = checkPieces
+		}
 		var w *world
 		var end purchase.Result
 		var err error
 		synctest.Test(t, func(*testing.T) {
-			w = newWorld()
+			w = several(quantity)
 			w.pending, w.lag, w.again, w.settles = drawn.pending, drawn.lag, drawn.again, drawn.settles
 			if w.again {
 				w.pending = 0 // or there is no telling a charged order from an unpaid one: see payAgainAfter
 			}
 			w.disturb = disturbances(w, plan, told)
-			_, _, _ = w.advance(background, place, "first")
+			_, _, _ = w.advance(background, w.order, "first")
 			if end, err = w.toTheEnd(); err == nil {
 				time.Sleep(time.Hour) // whatever is on its way arrives
 				w.arrive(time.Now())
+				w.disturb = nil
+				end, _, err = w.advance(background, w.order, "last")
 			}
 		})
 		if err != nil {
@@ -793,7 +799,7 @@ func TestAnyDisturbances(t *testing.T) {
 		}
 		ends[end.Status]++
 		checks++
-		checkBooks(rt.Errorf, w, end)
+		check(rt.Errorf, w, end)
 	})
 	t.Logf("%d checks, orders at their end: %v", checks, ends)
 }

@@ -7,8 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 )
@@ -176,53 +174,77 @@ func TestEveryCrashOfSeveral(t *testing.T) {
 	}
 }
 
-// TestAnyDisturbancesOfSeveral is TestAnyDisturbances for orders of two and three keys.
-func TestAnyDisturbancesOfSeveral(t *testing.T) {
-	calls := []string{
-		"load", "product", "create", "pay", "details", "key", "status", "save started", "save quoted", "link created",
-		"save created", "save paying", "save paid", "save key_requested", "save fulfilled", "save needs_attention", "save partly_fulfilled",
-	}
-	kinds := []string{
-		"none", "none", "none", "not done", "unheard", "lost", "crash before", "crash after", "arrives late",
-		"another caller before", "another caller after", "late, another caller before", "late, another caller after",
-	}
-	refusals := []string{"too late to pay", "no funds", "throttled", "credentials"}
-	ends, checks := map[purchase.Status]int{}, 0
-	rapid.Check(t, func(rt *rapid.T) {
-		plan := map[string][]string{}
-		for _, call := range calls {
-			choice := kinds
-			if call == "pay" {
-				choice = append(refusals, kinds...)
-			}
-			plan[call] = rapid.SliceOfN(rapid.SampledFrom(choice), 0, 4).Draw(rt, call)
+// A key in hand is stored whatever the order has become in the meantime. Where another
+// caller has gone on to another order at G2A, or to an end, that stays as it is.
+func TestKeyInHandOfSeveral(t *testing.T) {
+	for _, step := range []purchase.Step{
+		purchase.Started, purchase.Quoted, purchase.Created, purchase.Paying, purchase.Paid, purchase.KeyRequested, purchase.NeedsAttention, purchase.Failed,
+	} {
+		for _, now := range []string{"g1", "g2"} {
+			t.Run(string(step)+" "+now, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w, struck := several(3), false
+					w.disturb = func(n int) disturbance {
+						if struck || w.calls[n] != "save started" || w.paid() == 0 {
+							return disturbance{}
+						}
+						struck = true
+						return disturbance{before: func() error {
+							o := w.records["r1"]
+							o.Step, o.LeaseOwner, o.G2AOrderID = step, "b", now
+							o.Version++
+							w.records["r1"] = o
+							w.inspect = func(_ context.Context, call string) {
+								if ofMarket(call) {
+									panic(crash{}) // what follows is another matter
+								}
+							}
+							return nil
+						}}
+					}
+					_, _, _ = w.advance(background, w.order, "a")
+					o := w.records["r1"]
+					if len(o.Keys) != 1 || o.Keys[0].G2AOrderID != "g1" {
+						t.Fatalf("stored are %d keys, want one of g1", len(o.Keys))
+					}
+					ended := map[purchase.Step]purchase.Step{purchase.NeedsAttention: step, purchase.Failed: purchase.PartlyFulfilled}[step]
+					switch {
+					case ended != "" && o.Step != ended:
+						t.Errorf("at %s, want %s", o.Step, ended)
+					case ended == "" && now == "g1" && o.Step != purchase.Started:
+						t.Errorf("at %s, want started for the next key", o.Step)
+					case ended == "" && now == "g2" && o.G2AOrderID != "g2":
+						t.Errorf("it goes on with %q, want the other caller's g2", o.G2AOrderID)
+					}
+				})
+			})
 		}
-		quantity := rapid.IntRange(2, 3).Draw(rt, "quantity")
-		pending, again := rapid.IntRange(0, 3).Draw(rt, "pending rounds"), rapid.Bool().Draw(rt, "charges again")
-		settles := time.Duration(rapid.IntRange(0, 4).Draw(rt, "minutes until a payment shows")) * time.Minute
-		var w *world
-		var end purchase.Result
-		var err error
-		synctest.Test(t, func(*testing.T) {
-			w = several(quantity)
-			if w.again, w.settles = again, settles; !again {
-				w.pending = pending
+	}
+}
+
+// A key that could only just be noted is not asked for again: the order goes on to its
+// next one.
+func TestNotedKeyOfSeveral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := several(2)
+		w.disturb = func(n int) disturbance {
+			if w.calls[n] == "save started" && w.paid() == 1 {
+				return notDone(errStore)
 			}
-			w.disturb = disturbances(w, plan, false)
-			_, _, _ = w.advance(background, w.order, "first")
-			if end, err = w.toTheEnd(); err == nil {
-				time.Sleep(time.Hour) // whatever is on its way arrives
-				w.arrive(time.Now())
-				w.disturb = nil
-				end, _, err = w.advance(background, w.order, "last")
-			}
-		})
-		if err != nil {
-			rt.Fatalf("%v\ncalls: %q", err, w.calls)
+			return disturbance{}
 		}
-		ends[end.Status]++
-		checks++
-		checkPieces(rt.Errorf, w, end)
+		ctx, cancel := context.WithTimeout(background, 30*time.Second)
+		defer cancel()
+		if _, _, err := w.advance(ctx, w.order, "a"); err == nil {
+			t.Fatal("the key was stored")
+		}
+		w.disturb = nil
+		r, err := w.toTheEnd()
+		must(t, err)
+		wantResult(t, r, purchase.StatusFulfilled, "")
+		checkPieces(t.Errorf, w, r)
+		if asked := count(w.calls, "key"); asked != 2 {
+			t.Errorf("%d calls for keys, want 2", asked)
+		}
 	})
-	t.Logf("%d checks, orders at their end: %v", checks, ends)
 }

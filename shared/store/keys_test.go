@@ -61,6 +61,32 @@ func TestKeySizes(t *testing.T) {
 	})
 }
 
+// Several keys come back in their order. What has no room in the record stands in parts,
+// and those of a key that is stored are not written again with the next one.
+func TestSeveralKeys(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, e *storetest.Engine) {
+		o := newOrder()
+		o.Ref, o.Quantity, o.KeyStored = "several", 9, true
+		for n := range o.Quantity { // together more than an item holds
+			value := strings.Repeat(string(rune('a'+n)), 50_000)
+			o.Keys = append(o.Keys, purchase.Key{Value: g2a.NewSecret(value), IsFile: n%2 == 1, G2AOrderID: fmt.Sprintf("g%d", n)})
+			o.G2AOrderID = fmt.Sprintf("g%d", n)
+			e.Wire.Requests()
+			must(t, orders(e).Save(ctx, o))
+			if requests := e.Wire.Requests(); requests != 1+min(n, 1) {
+				t.Errorf("with key %d: %d requests, want the record and the parts of that key", n, requests)
+			}
+			got, _, err := orders(e).Load(ctx, o.Ref)
+			must(t, err)
+			if !same(got, o) {
+				t.Errorf("with key %d: not the same", n)
+			}
+			o = got
+			o.Version++
+		}
+	})
+}
+
 // The record of a key in parts is written last, and its own write alone is conditional:
 // a caller that is too late changes nothing of another one's key.
 func TestKeyInPartsIsConditional(t *testing.T) {
