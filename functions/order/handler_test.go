@@ -174,7 +174,7 @@ func TestInputReachesThePurchase(t *testing.T) {
 	owners := map[string]bool{}
 	for range 2 {
 		invoke(t, advance(func(ctx context.Context, in purchase.Input, owner string) (purchase.Result, error) {
-			if want := (purchase.Input{Ref: "a", ProductID: "1", MaxPrice: "12.50", Currency: "EUR"}); in != want {
+			if want := (purchase.Input{Ref: "a", ProductID: "1", MaxPrice: "12.50", Currency: "EUR", Quantity: 2}); in != want {
 				t.Errorf("got %+v, want %+v", in, want)
 			}
 			if id := g2a.CorrelationID(ctx); id != root {
@@ -182,7 +182,7 @@ func TestInputReachesThePurchase(t *testing.T) {
 			}
 			owners[owner] = true
 			return purchase.Result{Ref: "a", Status: purchase.StatusWaiting}, nil
-		}), `{"order_ref":"a","product_id":"1","max_price":"12.50","currency":"EUR"}`)
+		}), `{"order_ref":"a","product_id":"1","max_price":"12.50","currency":"EUR","quantity":2}`)
 	}
 	if len(owners) != 2 || owners[""] {
 		t.Errorf("owners of two invocations: %v", owners)
