@@ -42,22 +42,22 @@
 //
 // The Import API, with an access token:
 //
-//	route                                         Go                          effect           repeated source           confidence
-//	POST   /v3/sales/offers                       CreateOffer                 offers a product 429      outline, clients high
-//	GET    /v3/sales/offers                       Offers, AllOffers           -                freely   outline, clients high
-//	GET    /v3/sales/offers/{id}                  Offer                       -                freely   outline, clients high
-//	PATCH  /v3/sales/offers/{id}                  ChangeOffer                 changes it       429      outline, clients medium
-//	DELETE /v3/sales/offers/{id}                  DeleteOffer                 deletes it       429      outline, clients medium
-//	POST   /v3/sales/offers/inventory             AddInventory                stores keys      429      outline          low
-//	GET    /v3/sales/offers/{id}/inventory        Inventory                   -                freely   outline          low
-//	DELETE /v3/sales/offers/{id}/inventory        DeleteInventory             removes all keys 429      outline          medium
-//	DELETE /v3/sales/offers/{id}/inventory/{item} DeleteInventoryItem         removes one key  429      outline          medium
-//	GET    /v3/jobs/{id}                          Job, WaitJob                -                freely   clients          high
-//	GET    /v3/pricing/simulations                SimulatePrice               -                freely   clients          high
-//	GET    /v3/sales/bestsellers                  Bestsellers, AllBestsellers -                freely   clients          medium
-//	GET    /v3/products/{id}/offers               CompetitorOffers            -                freely   clients          medium
+//	route                                         Go                            effect           repeated source           confidence
+//	POST   /v3/sales/offers                       CreateOffer                   offers a product 429      outline, clients high
+//	GET    /v3/sales/offers                       Offers, AllOffers             -                freely   outline, clients high
+//	GET    /v3/sales/offers/{id}                  Offer                         -                freely   outline, clients high
+//	PATCH  /v3/sales/offers/{id}                  ChangeOffer                   changes it       429      outline, clients medium
+//	DELETE /v3/sales/offers/{id}                  DeleteOffer                   deletes it       429      outline, clients medium
+//	POST   /v3/sales/offers/inventory             AddInventory                  stores keys      429      outline          low
+//	GET    /v3/sales/offers/{id}/inventory        Inventory                     -                freely   outline          low
+//	DELETE /v3/sales/offers/{id}/inventory        DeleteInventory               removes all keys 429      outline          medium
+//	DELETE /v3/sales/offers/{id}/inventory/{item} DeleteInventoryItem           removes one key  429      outline          medium
+//	GET    /v3/jobs/{id}                          Job, WaitJob                  -                freely   clients          high
+//	GET    /v3/pricing/simulations                SimulatePrice                 -                freely   clients          high
+//	GET    /v3/sales/bestsellers                  Bestsellers, AllBestsellers   -                freely   clients          medium
+//	GET    /v3/products/{id}/offers               CompetitorOffers              -                freely   clients          medium
 //	GET    /v3/sales/orders                       SellerOrders, AllSellerOrders -                freely   outline, clients low
-//	GET    /v3/sales/orders/{id}                  SellerOrder                 -                freely   outline, clients low
+//	GET    /v3/sales/orders/{id}                  SellerOrder                   -                freely   outline, clients low
 //
 // The token endpoint:
 //
