@@ -10,8 +10,12 @@
 // simulator's order book, not the project's own records, tells what was made, paid and
 // revealed.
 //
+// It holds at either of G2A's purchasing APIs, and at each reading of what G2A does not
+// document of the newer one: keys that can be read again or once, a repeated
+// Idempotency-Key that is answered with the order or with a conflict.
+//
 // All of it is tests. TestAtRandom draws what happens: -v prints the table of what was
-// met, CRASHTEST_ORDERS sets how many orders there are, and CRASHTEST_SEED draws the
+// met, CRASHTEST_ORDERS sets how many orders there are at each of them, and CRASHTEST_SEED draws the
 // same again.
 //
 //	CRASHTEST_ORDERS=100000 go test -v -timeout 0 -tags proof -run TestAtRandom ./infra/proof/orders
