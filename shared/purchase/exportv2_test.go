@@ -291,6 +291,7 @@ func TestRetryV2(t *testing.T) {
 					t.Fatalf("%s %q", r.Status, r.Reason)
 				}
 				c.mend(w)
+				time.Sleep(22 * time.Hour) // older than any order that is unpaid
 				r, err = w.purchaser().Retry(background, "r1", "person")
 				must(t, err)
 				wantResult(t, r, purchase.StatusFulfilled, "")

@@ -20,11 +20,18 @@ type Market interface {
 	Create(ctx context.Context, o Order) (g2a.Order, error)
 	// Pay charges the account: for o.G2AOrderID or, if the market charges on creation, for
 	// an order of all keys that o.IdempotencyKey names.
-	Pay(ctx context.Context, o Order) (g2a.Order, error)
+	Pay(ctx context.Context, o Order) (Payment, error)
 	// Details returns what G2A says of an order.
 	Details(ctx context.Context, g2aOrderID string) (g2a.Order, error)
 	// Keys returns the keys that G2A gives out now; none yet is no error.
 	Keys(ctx context.Context, g2aOrderID string) ([]g2a.Key, error)
+}
+
+// Payment is what G2A states of a payment.
+type Payment struct {
+	G2AOrderID    string    // of the order that is paid
+	Price         g2a.Money // of all its keys; zero if G2A states none
+	TransactionID string    // "" if G2A states none
 }
 
 // Markets returns the markets of a client, by the API that an order is bought through.
@@ -57,9 +64,9 @@ func (m ExportV1) Create(ctx context.Context, o Order) (g2a.Order, error) {
 }
 
 // Pay implements Market.
-func (m ExportV1) Pay(ctx context.Context, o Order) (g2a.Order, error) {
-	_, err := m.Calls.PayOrder(ctx, o.G2AOrderID)
-	return g2a.Order{ID: o.G2AOrderID}, err
+func (m ExportV1) Pay(ctx context.Context, o Order) (Payment, error) {
+	transaction, err := m.Calls.PayOrder(ctx, o.G2AOrderID)
+	return Payment{G2AOrderID: o.G2AOrderID, TransactionID: transaction}, err
 }
 
 // Details implements Market.
@@ -111,15 +118,15 @@ func (ExportV2) Details(context.Context, string) (g2a.Order, error) {
 
 // Pay implements Market. The limit is that of one key, which is safe whatever G2A takes it
 // for: if it were that of the whole order, it would only refuse.
-func (m ExportV2) Pay(ctx context.Context, o Order) (g2a.Order, error) {
+func (m ExportV2) Pay(ctx context.Context, o Order) (Payment, error) {
 	order, err := m.Calls.PlaceOrder(ctx, g2a.NewOrder{
 		IdempotencyKey: o.IdempotencyKey, ProductID: o.ProductID, Quantity: o.Quantity, MaxPrice: o.MaxPrice,
 	})
 	var refused *g2a.Error
 	if errors.Is(err, g2a.ErrExists) && errors.As(err, &refused) && refused.ExistingID != "" {
-		return g2a.Order{ID: refused.ExistingID}, nil // made by an earlier post
+		return Payment{G2AOrderID: refused.ExistingID}, nil // made by an earlier post
 	}
-	return order, err
+	return Payment{G2AOrderID: order.ID, Price: order.Price}, err
 }
 
 // Keys implements Market. What G2A answers while keys are not ready is not public, and no

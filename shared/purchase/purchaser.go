@@ -128,8 +128,8 @@ func (p *Purchaser) Advance(ctx context.Context, in Input, owner string) (Result
 
 // Retry is Advance for an order that exists, by its ref alone, and for one that needs
 // attention too, after a person has looked. That continues from paying, where what G2A
-// says of the order decides before anything else is done; or from the start, where no
-// order at G2A may have been paid.
+// says of the order decides before anything else is done, or the same post is made again;
+// or from the start, where no order at G2A may have been paid.
 func (p *Purchaser) Retry(ctx context.Context, ref, owner string) (Result, error) {
 	o, found, err := p.Orders.Load(ctx, ref)
 	if err != nil {
@@ -138,8 +138,11 @@ func (p *Purchaser) Retry(ctx context.Context, ref, owner string) (Result, error
 	if found && o.Step == NeedsAttention {
 		r := run{Purchaser: p, Order: o, market: p.Markets[o.API]}
 		step := Paying
-		if o.G2AOrderID == "" {
+		switch {
+		case o.G2AOrderID == "" && o.Payments == 0:
 			step, r.Creations = Started, 0
+		case o.G2AOrderID == "":
+			r.Creations, r.OrderedAt = 0, p.Clock()
 		}
 		if err := r.to(ctx, step, o.Reason); err != nil {
 			return Result{}, err
