@@ -51,7 +51,7 @@ func (o Order) holds(g2aOrderID string) bool {
 // nextPiece returns the order as it begins to buy its next key: nothing of the order at
 // G2A that is done with is left.
 func (o Order) nextPiece() Order {
-	o.Spent, o.Price = o.cost(), g2a.Money{}
+	o.Spent, o.Price = o.Cost(), g2a.Money{}
 	o.Creations, o.G2AOrderID, o.OrderedAt, o.Payments, o.TriedAt = 0, "", time.Time{}, 0, time.Time{}
 	return o
 }

@@ -146,8 +146,8 @@ func (o *Order) markStored() {
 // complete reports whether all keys are there.
 func (o Order) complete() bool { return len(o.Keys) >= o.Quantity }
 
-// cost is what the order has cost, or is about to.
-func (o Order) cost() g2a.Money {
+// Cost returns what the order's keys have cost, those in work included; zero while unknown.
+func (o Order) Cost() g2a.Money {
 	switch {
 	case o.Spent.IsZero():
 		return o.Price
@@ -213,7 +213,7 @@ const (
 // result is the order's state as its caller sees it.
 func (o Order) result(now time.Time) Result {
 	r := Result{
-		Ref: o.Ref, Status: o.Step.Status(), Reason: o.Reason, G2AOrderID: o.G2AOrderID, Price: o.cost(),
+		Ref: o.Ref, Status: o.Step.Status(), Reason: o.Reason, G2AOrderID: o.G2AOrderID, Price: o.Cost(),
 		Quantity: o.Quantity, KeysStored: len(o.Keys),
 	}
 	if r.Status == StatusWaiting {

@@ -18,7 +18,7 @@ import (
 func orderRow(o purchase.Order) row {
 	return row{
 		{"order_ref", o.Ref}, {"status", o.Step.Status()}, {"step", o.Step}, {"reason", o.Reason},
-		{"product_id", o.ProductID}, {"quantity", o.Quantity}, {"keys", len(o.Keys)}, {"max_price", o.MaxPrice.Text()}, {"price", priceOrNone(o.Price)}, {"currency", o.MaxPrice.Currency},
+		{"product_id", o.ProductID}, {"quantity", o.Quantity}, {"keys", len(o.Keys)}, {"max_price", o.MaxPrice.Text()}, {"price", priceOrNone(o.Cost())}, {"currency", o.MaxPrice.Currency},
 		{"g2a_order_id", o.G2AOrderID}, {"idempotency_key", o.IdempotencyKey}, {"key", keyState(o)}, {"updated_at", moment(o.UpdatedAt)},
 	}
 }
