@@ -192,6 +192,24 @@ func (b *buyers) unauthorized(route string) func() {
 	}
 }
 
+// dropLate holds the first write that drops a token until the next token is stored.
+func (b *buyers) dropLate() {
+	var first sync.Once
+	stored := newBarrier(1, func() {})
+	b.ToStore.Strike(func(r *proof.Request, m proof.Moment) bool {
+		_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		switch {
+		case m == proof.After && action == "PutItem" && bytes.Contains(r.Body, []byte(`"access_token"`)):
+			stored.arrive()
+		case m == proof.Before && action == "UpdateItem" && bytes.Contains(r.Body, []byte("access_token = :none")):
+			late := false
+			first.Do(func() { late = true })
+			return !late || stored.wait(r.Context())
+		}
+		return true
+	})
+}
+
 // TestBuyers: orders of the Export API v2 share one token, however many instances need it
 // at once, and together replace one that G2A refuses.
 func TestBuyers(t *testing.T) {
@@ -211,6 +229,11 @@ func TestBuyers(t *testing.T) {
 				tokens: 1, refused: b.number, version: fmt.Sprint(3 + n),
 			})
 		}
+		b.dropLate()
+		b.buy(turn{
+			name: "401, and one instance drops the token late", meet: offerRoute, met: b.unauthorized(offerRoute),
+			tokens: 1, refused: b.number, version: "6",
+		})
 	})
 	t.Run("the stored token has expired", func(t *testing.T) {
 		b := newBuyers(t, table)
