@@ -582,6 +582,11 @@ var lacking = []struct {
 		error: "OrderNeedsAttention", cause: "payment_unknown", paid: 1, made: 1,
 	},
 	{
+		name: "v2, no money", market: exportV2, input: order("x"), // a 402 does not say that nothing was charged
+		simulator: func(o *g2atest.Options) { o.Wallet = decimal.RequireFromString("4.98") },
+		error:     "OrderNeedsAttention", cause: "payment_unknown",
+	},
+	{
 		name: "v2, unknown three times", market: exportV2, input: order("x"), faults: []string{fault(exportV2.pays, "status", 1000, `,"status":500`)},
 		error: "OrderNeedsAttention", cause: "payment_unknown",
 	},
