@@ -7,8 +7,9 @@
 //
 // Herds are instances with nothing in common but an engine and G2A's simulator, which
 // counts the tokens that it issues. All else runs the functions' real binaries in the
-// local cloud, the rotation on a Secrets Manager that is not the project's own. Times
-// are printed and never compared.
+// local cloud, such as the many processes of OrderFunction that buy at once through the
+// Export API v2, and the rotation on a Secrets Manager that is not the project's own.
+// Times are printed and never compared.
 //
 // HANGTEST_SECONDS is how long a value of Secrets Manager is kept where a test waits for
 // that. It is 2 unless it is set, for which WebhookFunction is built with that number;

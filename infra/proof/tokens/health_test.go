@@ -28,8 +28,14 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
 
+// The routes that a probe of G2A calls, and their requests, for a product that there is not.
 const (
 	productsRoute = "GET /v1/products"
+	offerRoute    = "GET /export/v1/product-offers/{id}"
+	offerRequest  = "GET /export/v1/product-offers/0"
+)
+
+const (
 	// reportAge is how old a report may be before the next one is made.
 	reportAge = 10 * time.Second
 )
@@ -117,7 +123,7 @@ func (s *stack) report(body []byte) (report healthReport) {
 			s.t.Errorf("%s is %s, want its status and latency", name, check)
 		}
 	}
-	if report.CheckedAt == 0 || (report.TTL > 0) == slices.Contains(report.failing(), "token") {
+	if report.CheckedAt == 0 || (report.TTL > 0) != (report.status("token") == "ok") {
 		s.t.Errorf("the report is %s", body)
 	}
 	for _, secret := range []string{original.Hash.Reveal(), original.Key.Reveal(), "127.0.0.1", "Table", "503", "as a test wished"} {
@@ -128,14 +134,20 @@ func (s *stack) report(body []byte) (report healthReport) {
 	return report
 }
 
-// failing are the dependencies that are.
+// failing are the dependencies that are. The token alone may be unused.
 func (r healthReport) failing() (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(r.Dependencies)) {
-		if string(r.Dependencies[name]["status"]) != `"ok"` {
+		if status := r.status(name); status != "ok" && (status != "unused" || name != "token") {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// status is a dependency's. Anything but a string is "".
+func (r healthReport) status(dependency string) (status string) {
+	_ = json.Unmarshal(r.Dependencies[dependency]["status"], &status)
+	return status
 }
 
 func (s *stack) fault(f g2atest.Fault) {
@@ -148,41 +160,46 @@ func (s *stack) fault(f g2atest.Fault) {
 // TestHealthWhileAllHangs asks the real function, whose dependencies take connections
 // and requests and do not answer. Were it to wait for them, Lambda would kill it.
 func TestHealthWhileAllHangs(t *testing.T) {
-	type dependencies struct{ market, dynamoDB, secrets bool }
+	market, store, secrets := hanging{market: true}, hanging{dynamoDB: true}, hanging{secrets: true}
+	both, everything := hanging{market: true, dynamoDB: true}, hanging{market: true, dynamoDB: true, secrets: true}
 	for _, test := range []struct {
 		name    string
-		hangs   dependencies
+		api     string
+		hangs   hanging
+		token   string // its status
 		failing []string
 		asked   int // G2A
 	}{
-		{name: "G2A", hangs: dependencies{market: true}, failing: []string{"g2a"}, asked: 1},
-		{name: "the store", hangs: dependencies{dynamoDB: true}, failing: []string{"store", "token"}, asked: 1},
-		{name: "both", hangs: dependencies{market: true, dynamoDB: true}, failing: []string{"g2a", "store", "token"}, asked: 1},
-		{name: "secrets", hangs: dependencies{secrets: true}, failing: []string{"g2a", "token"}},
-		{name: "everything", hangs: dependencies{market: true, dynamoDB: true, secrets: true}, failing: []string{"g2a", "store", "token"}},
+		{"v1, G2A", "v1", market, "ok", []string{"g2a"}, 1},
+		{"v1, the store", "v1", store, "unused", []string{"store"}, 1},
+		{"v1, both", "v1", both, "unused", []string{"g2a", "store"}, 1},
+		{"v1, secrets", "v1", secrets, "unused", []string{"g2a"}, 0},
+		{"v1, everything", "v1", everything, "unused", []string{"g2a", "store"}, 0},
+		// Without a token G2A cannot be asked.
+		{"v2, G2A", "v2", market, "ok", []string{"g2a"}, 1},
+		{"v2, the store", "v2", store, "failing", []string{"g2a", "store", "token"}, 0},
+		{"v2, both", "v2", both, "failing", []string{"g2a", "store", "token"}, 0},
+		{"v2, secrets", "v2", secrets, "failing", []string{"g2a", "token"}, 0},
+		{"v2, everything", "v2", everything, "failing", []string{"g2a", "store", "token"}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			secrets := newVault(t)
-			s := newStack(t, func(o *localcloud.Options) { o.SecretsEndpoint = secrets.endpoint })
-			s.refresh("")
-			for l, hangs := range map[*line]bool{s.market: test.hangs.market, s.dynamoDB: test.hangs.dynamoDB, secrets.line: test.hangs.secrets} {
-				if hangs {
-					hang(t, l)
-				}
-			}
-			s.market.taken()
+			s := newHangingStack(t, test.api, test.hangs)
 			status, report := s.health()
 			if status != http.StatusServiceUnavailable || !slices.Equal(report.failing(), test.failing) {
 				t.Errorf("status %d, failing %v, want 503 and %v", status, report.failing(), test.failing)
 			}
-			if asked := s.market.taken(); asked[productsRoute] != test.asked || len(asked) > test.asked {
-				t.Errorf("G2A was asked %v, want %d products", asked, test.asked)
+			if token := report.status("token"); token != test.token {
+				t.Errorf("the token is %s, want %s", token, test.token)
+			}
+			request := map[string]string{"v1": productsRoute, "v2": offerRequest}[test.api]
+			if asked := s.market.taken(); asked[request] != test.asked || len(asked) > test.asked {
+				t.Errorf("G2A was asked %v, want %d %s", asked, test.asked, request)
 			}
 			s.dynamoDB.taken()
 			if status, body, _ := s.get("/health/live"); status != http.StatusOK {
 				t.Errorf("live is answered %d %s", status, body)
 			}
-			if asked := len(s.market.taken()) + len(s.dynamoDB.taken()); test.name == "everything" && asked != 0 {
+			if asked := len(s.market.taken()) + len(s.dynamoDB.taken()); test.hangs == everything && asked != 0 {
 				// A probe that hangs is cut off by then, and makes no further request.
 				t.Errorf("live has asked %d things", asked)
 			}
@@ -190,10 +207,30 @@ func TestHealthWhileAllHangs(t *testing.T) {
 	}
 }
 
+// hanging is what takes requests and never answers.
+type hanging struct{ market, dynamoDB, secrets bool }
+
+// newHangingStack has a token stored before anything hangs.
+func newHangingStack(t *testing.T, api string, hangs hanging) *stack {
+	t.Helper()
+	secrets := newVault(t)
+	s := newStack(t, func(o *localcloud.Options) {
+		o.SecretsEndpoint, o.Parameters = secrets.endpoint, map[string]string{"G2AExportApi": api}
+	})
+	s.refresh("")
+	for l, silent := range map[*line]bool{s.market: hangs.market, s.dynamoDB: hangs.dynamoDB, secrets.line: hangs.secrets} {
+		if silent {
+			hang(t, l)
+		}
+	}
+	s.market.taken()
+	return s
+}
+
 // TestHealthFetchesNoToken: with a token that is to be replaced, and G2A's token endpoint
 // slow, each probe reports the token that is stored.
 func TestHealthFetchesNoToken(t *testing.T) {
-	s := newStack(t, nil)
+	s := newStack(t, onV2)
 	s.refresh("")
 	s.age(50 * time.Minute)
 	s.fault(g2atest.Fault{Route: tokenRoute, Mode: "delay", DelayMS: 1000, Count: 1_000_000})
@@ -207,7 +244,7 @@ func TestHealthFetchesNoToken(t *testing.T) {
 	if status, report := s.health(); status != http.StatusOK || report.Status != "ok" {
 		t.Errorf("status %d, %+v", status, report)
 	}
-	if asked, want := s.market.taken(), map[string]int{productsRoute: 5}; !maps.Equal(asked, want) {
+	if asked, want := s.market.taken(), map[string]int{offerRequest: 5}; !maps.Equal(asked, want) {
 		t.Errorf("G2A was asked %v, want %v", asked, want)
 	}
 	s.issued(1)
@@ -218,18 +255,23 @@ func TestHealthFetchesNoToken(t *testing.T) {
 
 // TestHealthOfAToken: health reports what is stored, and does not look for more.
 func TestHealthOfAToken(t *testing.T) {
-	s := newStack(t, nil)
+	s := newStack(t, onV2)
 	want := func(failing ...string) {
 		t.Helper()
-		if report := s.scheduled(); !slices.Equal(report.failing(), failing) {
-			t.Errorf("failing %v, want %v", report.failing(), failing)
+		report := s.scheduled()
+		if !slices.Equal(report.failing(), failing) || report.status("token") == "unused" {
+			t.Errorf("failing %v, the token is %s, want %v", report.failing(), report.status("token"), failing)
 		}
 	}
-	want("token") // none yet
+	missing := []string{"g2a", "token"} // G2A is not asked without one
+	want(missing...)                    // none yet
+	if status, report := s.health(); status != http.StatusServiceUnavailable || !slices.Equal(report.failing(), missing) {
+		t.Errorf("status %d, failing %v, want 503 and %v", status, report.failing(), missing)
+	}
 	s.refresh("")
 	want()
 	s.age(58 * time.Minute) // no instance sends it any more
-	want("token")
+	want(missing...)
 	s.refresh("")
 	want()
 	item := tokenKey(original)
@@ -237,8 +279,30 @@ func TestHealthOfAToken(t *testing.T) {
 	if _, err := s.DynamoDB().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("StateTable"), Item: item}); err != nil {
 		t.Fatal(err)
 	}
-	want("token") // damaged
+	want(missing...) // damaged
 	s.issued(2)
+}
+
+// TestHealthWithoutToken: on the Export API v1 nothing needs a token; without a usable one
+// it is unused, and all is well. One that is there is reported.
+func TestHealthWithoutToken(t *testing.T) {
+	s := newStack(t, nil)
+	want := func(token string) {
+		t.Helper()
+		report := s.scheduled()
+		if got := report.status("token"); got != token || report.Status != "ok" || report.failing() != nil {
+			t.Errorf("the token is %s, want %s: %+v", got, token, report)
+		}
+	}
+	want("unused") // none yet
+	if status, report := s.health(); status != http.StatusOK || report.status("token") != "unused" || report.TTL != 0 {
+		t.Errorf("status %d, want 200 and an unused token: %+v", status, report)
+	}
+	s.refresh("")
+	want("ok")
+	s.age(58 * time.Minute)
+	want("unused")
+	s.issued(1)
 }
 
 // TestHealthOfG2A: a G2A that is down is failing on the first probe, though the token that
@@ -254,32 +318,34 @@ func TestHealthOfG2A(t *testing.T) {
 		"rejected":          {g2atest.Fault{Route: "*", Mode: "status", Code: "AUTH02", Count: 1_000_000}, 503, "rejects the credentials"},
 		"throttled":         {g2atest.Fault{Route: "*", Mode: "status", Code: "BR03", Count: 1_000_000}, 200, ""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := newStack(t, nil)
-			s.refresh("")
-			s.fault(test.fault)
-			status, report := s.health()
-			if status != test.status || (status == http.StatusServiceUnavailable) != slices.Equal(report.failing(), []string{"g2a"}) {
-				t.Errorf("status %d, failing %v, want %d", status, report.failing(), test.status)
-			}
-			if calls := s.Simulator.Stats().Routes[productsRoute].Calls; calls != 1 {
-				t.Errorf("G2A was asked %d times, want once", calls)
-			}
-			logged, err := os.ReadFile(filepath.Join(s.Logs(), "HealthFunction.log"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !strings.Contains(string(logged), test.why) {
-				t.Errorf("the log does not say %q:\n%s", test.why, logged)
-			}
-		})
+		for route, set := range map[string]func(*localcloud.Options){productsRoute: nil, offerRoute: onV2} {
+			t.Run(name+", "+route, func(t *testing.T) {
+				s := newStack(t, set)
+				s.refresh("")
+				s.fault(test.fault)
+				status, report := s.health()
+				if status != test.status || (status == http.StatusServiceUnavailable) != slices.Equal(report.failing(), []string{"g2a"}) {
+					t.Errorf("status %d, failing %v, want %d", status, report.failing(), test.status)
+				}
+				if calls := s.Simulator.Stats().Routes[route].Calls; calls != 1 {
+					t.Errorf("G2A was asked %d times, want once", calls)
+				}
+				logged, err := os.ReadFile(filepath.Join(s.Logs(), "HealthFunction.log"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !strings.Contains(string(logged), test.why) {
+					t.Errorf("the log does not say %q:\n%s", test.why, logged)
+				}
+			})
+		}
 	}
 }
 
 // TestHealthOnSchedule: a scheduled run alone emits metrics, and its report is what GET
 // /health answers.
 func TestHealthOnSchedule(t *testing.T) {
-	s := newStack(t, nil)
+	s := newStack(t, onV2)
 	s.refresh("")
 	s.health()
 	if got := s.metrics("HealthFunction", "Healthy"); got != 0 {

@@ -27,6 +27,7 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud/localcloudtest"
 	proof "github.com/g2a-lambda/g2a-lambda/infra/proof/stack"
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 )
 
 var original = g2a.Credentials{Hash: g2a.NewSecret("hash-of-the-token-test"), Key: g2a.NewSecret("key-of-the-token-test")}
@@ -104,6 +105,12 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// stackTokenLife is longer than G2A's, so that the tests can turn times back by minutes.
+const stackTokenLife = time.Hour
+
+// onV2 has orders be bought through the Export API v2, which needs the access token.
+func onV2(o *localcloud.Options) { o.Parameters = map[string]string{"G2AExportApi": "v2"} }
+
 // newStack starts a stack on minidyn.
 func newStack(t *testing.T, set func(*localcloud.Options)) *stack {
 	t.Helper()
@@ -115,6 +122,7 @@ func newStackOn(t *testing.T, endpoint string, set func(*localcloud.Options)) *s
 	s := &stack{t: t, ends: &lines{}}
 	s.Stack = proof.Start(t, proof.Options{
 		Engine: endpoint, Credentials: original,
+		Simulator: func(o *g2atest.Options) { o.TokenLife = stackTokenLife },
 		Cloud: func(o *localcloud.Options) {
 			o.Log = log.New(s.ends, "", 0)
 			if set != nil {

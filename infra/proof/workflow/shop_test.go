@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -47,6 +48,7 @@ const (
 type shop struct {
 	*testing.T
 	*interpreter
+	market  market
 	cloud   *proof.Stack
 	account string
 	machine string // ARN
@@ -57,16 +59,28 @@ type shop struct {
 	impatient bool
 }
 
-// open starts a local cloud in a folder of its own and makes the state machine as
-// template.yaml says. At the end of the test its books are closed: they hold for every
-// case, and go into the totals.
-func open(t *testing.T, change func(*localcloud.Options)) *shop {
+// setup changes the options of a shop's cloud, and of G2A's simulator in it.
+type setup struct {
+	cloud     func(*localcloud.Options)
+	simulator func(*g2atest.Options)
+}
+
+// open starts a local cloud in a folder of its own, whose orders are bought on a market,
+// and makes the state machine as template.yaml says. At the end of the test its books are
+// closed: they hold for every case, and go into the totals.
+func open(t *testing.T, m market, change setup) *shop {
 	t.Helper()
-	s := &shop{T: t, interpreter: mustInterpret(t), refs: map[string]bool{}}
+	s := &shop{T: t, interpreter: mustInterpret(t), market: m, refs: map[string]bool{}}
 	s.cloud = proof.Start(t, proof.Options{
 		Engine:      storetest.Minidyn(t),
 		Credentials: g2a.Credentials{Hash: g2a.NewSecret("test-hash-of-the-workflow"), Key: g2a.NewSecret("test-key-of-the-workflow")},
-		Cloud:       change,
+		Simulator:   change.simulator,
+		Cloud: func(o *localcloud.Options) {
+			o.Parameters = map[string]string{"G2AExportApi": string(m.api)}
+			if change.cloud != nil {
+				change.cloud(o)
+			}
+		},
 	})
 	var err error
 	s.account, err = s.lambdas.open(s.cloud.Addresses().Lambda)
@@ -110,6 +124,11 @@ func orderFor(ref, maxPrice string) string {
 	return fmt.Sprintf(`{"order_ref":%q,"product_id":"90000000334016","max_price":%q,"currency":"EUR"}`, ref, maxPrice)
 }
 
+// orderOf is the input of a good order of several keys.
+func orderOf(ref string, quantity int) string {
+	return fmt.Sprintf(`{"order_ref":%q,"product_id":"90000000334016","max_price":"5.00","currency":"EUR","quantity":%d}`, ref, quantity)
+}
+
 // execution is one execution of the workflow.
 type execution struct {
 	*shop
@@ -128,7 +147,7 @@ func (s *shop) start(input string) execution {
 		StateMachineArn: &s.machine, Input: &input, Name: aws.String(fmt.Sprintf("%s-%d", s.account, s.begun)), // moto makes none up
 	})
 	s.must(err, "starting an execution")
-	totals.add(func(t *counts) { t.executions++ })
+	totals.add(s.market, func(t *counts) { t.executions++ })
 	return execution{s, *begun.ExecutionArn}
 }
 
@@ -167,7 +186,7 @@ func (e execution) end() outcome {
 		return last.Status != types.ExecutionStatusRunning
 	})
 	past := e.history()
-	totals.add(func(t *counts) {
+	totals.add(e.market, func(t *counts) {
 		t.calls += past.count(types.HistoryEventTypeTaskScheduled)
 		t.retries += past.retries()
 	})
@@ -290,7 +309,7 @@ func (s *shop) invoke(payload string) (answer string) {
 	s.Helper()
 	result, err := s.cloud.Invoke(s.Context(), function, []byte(payload))
 	s.must(err, "invoking the function")
-	totals.add(func(t *counts) { t.calls++ })
+	totals.add(s.market, func(t *counts) { t.calls++ })
 	return string(result.Payload)
 }
 
@@ -336,28 +355,38 @@ func (s *shop) orders() []g2atest.OrderRecord {
 	return book.Orders
 }
 
-// paid requires of G2A's books that so many orders were paid and their keys revealed.
+// paid requires of G2A's books that so many orders of one key were paid and their keys
+// revealed.
 func (s *shop) paid(want int) {
 	s.Helper()
-	if stats := s.stats(); stats.OrdersPaid != want || stats.KeysRevealed != want {
-		s.Errorf("want %d paid and revealed, found %+v", want, stats)
+	s.sold(want, want)
+}
+
+// sold requires of G2A's books that so many orders were paid and so many keys revealed.
+func (s *shop) sold(orders, keys int) {
+	s.Helper()
+	if stats := s.stats(); stats.OrdersPaid != orders || stats.KeysRevealed != keys {
+		s.Errorf("want %d paid and %d keys revealed, found %+v", orders, keys, stats)
 	}
 }
 
-// closeBooks requires that no order_ref was paid twice, and no order charged twice.
-func (s *shop) closeBooks() {
-	charges := 0
-	for _, record := range s.orders() {
-		charges += record.Charges
-		if record.Charges > 1 {
-			s.Errorf("charged more than once: %+v", record)
+// stored requires that an order's record holds the keys of all orders that were paid at G2A,
+// in their order.
+func (s *shop) stored(ref string) {
+	s.Helper()
+	var want, got []string
+	for _, sold := range s.orders() {
+		if sold.Paid {
+			want = append(want, sold.KeysSHA256...)
 		}
 	}
-	double := max(0, charges-len(s.refs))
-	if double > 0 {
-		s.Errorf("%d charges for %d order_refs", charges, len(s.refs))
+	record, _ := s.record(ref)
+	for _, key := range record.Keys {
+		got = append(got, digest(key))
 	}
-	totals.add(func(t *counts) { t.paid += charges; t.double += double; t.kills += s.kills })
+	if !slices.Equal(got, want) {
+		s.Errorf("order %s has the keys %q, G2A has sold %q", ref, got, want)
+	}
 }
 
 func (s *shop) records() store.Orders {
@@ -435,6 +464,23 @@ func (e execution) untilFailed(name string) {
 		}
 		return slices.Contains(h.failures(), name)
 	})
+}
+
+// arrival returns a function that waits until a request of a route has come to G2A.
+func (s *shop) arrival(route string) (await func()) {
+	var arrived atomic.Bool
+	routes := http.NewServeMux()
+	routes.Handle(route, http.NotFoundHandler())
+	s.cloud.ToG2A.Strike(func(r *proof.Request, _ proof.Moment) bool {
+		if _, pattern := routes.Handler(r.Request); pattern == route {
+			arrived.Store(true)
+		}
+		return true
+	})
+	return func() {
+		s.Helper()
+		s.until("a call of "+route, arrived.Load)
+	}
 }
 
 // signal sends a signal to the one process of the function.

@@ -3,6 +3,7 @@
 package workflow_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,66 +17,105 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/shopspring/decimal"
 
 	"github.com/g2a-lambda/g2a-lambda/infra/localcloud"
 	proof "github.com/g2a-lambda/g2a-lambda/infra/proof/stack"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a/g2atest"
 	"github.com/g2a-lambda/g2a-lambda/shared/purchase"
 )
 
+// TestHappyPath takes orders of one key, and of several, to their end in one call of the
+// function, and counts their calls of G2A.
 func TestHappyPath(t *testing.T) {
-	t.Parallel()
-	s := open(t, nil)
-	o := s.start(order("happy")).fulfilled()
-	want := fmt.Sprintf(`{"currency":"EUR","g2a_order_id":%q,"order_ref":"happy","price":"4.99","status":"fulfilled"}`, s.orders()[0].ID)
-	if got := canonical(t, []byte(o.output)); got != want {
-		t.Errorf("output %s\nwant   %s", got, want)
-	}
+	onBoth(t, func(t *testing.T, m market) {
+		for quantity, price := range map[int]string{1: "4.99", 3: "14.97"} {
+			t.Run(fmt.Sprintf("%d keys", quantity), func(t *testing.T) {
+				t.Parallel()
+				s := open(t, m, setup{})
+				o := s.start(orderOf("happy", quantity)).fulfilled()
+				sold := s.orders()
+				want := fmt.Sprintf(`{"currency":"EUR","g2a_order_id":%q,"keys_stored":%d,"order_ref":"happy","price":%q,"quantity":%d,"status":"fulfilled"}`,
+					sold[len(sold)-1].ID, quantity, price, quantity)
+				if got := canonical(t, []byte(o.output)); got != want {
+					t.Errorf("output %s\nwant   %s", got, want)
+				}
+				s.cost(quantity)
+				if n := s.lambdas.calls(s.account); n != 1 {
+					t.Errorf("%d calls of the function, want 1", n)
+				}
+				s.sold(m.orders(quantity), quantity)
+				s.stored("happy")
+				if again := s.invoke(`{"order_ref":"happy"}`); canonical(t, []byte(again)) != want {
+					t.Errorf("the function answers %s, want %s", again, want)
+				}
+			})
+		}
+	})
+}
+
+// cost requires of G2A's books the calls of one order that met no trouble.
+func (s *shop) cost(quantity int) {
+	s.Helper()
 	calls := map[string]int{}
 	for route, stats := range s.stats().Routes {
 		calls[route] = stats.Calls
 	}
-	cost := map[string]int{
-		"GET /v1/products": 1, "POST /v1/order": 1, "PUT /v1/order/pay/{id}": 1, "GET /v1/order/details/{id}": 1, "GET /v1/order/key/{id}": 1,
-	}
-	if !reflect.DeepEqual(calls, cost) {
-		t.Errorf("calls of G2A %v\nwant         %v", calls, cost)
-	}
-	if n := s.lambdas.calls(s.account); n != 1 {
-		t.Errorf("%d calls of the function, want 1", n)
-	}
-	s.paid(1)
-	if record, _ := s.record("happy"); record.Keys[0].Value.IsZero() {
-		t.Error("no key is stored")
-	}
-	if again := s.invoke(`{"order_ref":"happy"}`); canonical(t, []byte(again)) != want {
-		t.Errorf("the function answers %s, want %s", again, want)
+	if cost := s.market.cost(quantity); !reflect.DeepEqual(calls, cost) {
+		s.Errorf("calls of G2A %v\nwant         %v", calls, cost)
 	}
 }
 
-// TestWaiting has G2A say "not now" twice: no funds, and a key that is not ready.
+// TestWaiting has G2A say "not now" twice: no funds, and keys that are not ready, in each
+// form that this may have.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
-	s := open(t, nil)
-	s.faults(`{"route":"PUT /v1/order/pay/{id}","mode":"status","code":"ORD112"}`, `{"route":"GET /v1/order/key/{id}","mode":"status","code":"ORD03"}`)
-	o := s.start(order("waits")).fulfilled()
-	if waits := o.count(types.HistoryEventTypeWaitStateEntered); waits != 2 {
-		t.Errorf("waited %d times, want 2\n%s", waits, o.history)
+	pending := func(form string) setup {
+		return setup{simulator: func(o *g2atest.Options) { o.PendingDetails, o.V2.Pending = 1, form }}
 	}
-	want := []string{canonical(t, []byte(order("waits"))), `{"order_ref":"waits"}`, `{"order_ref":"waits"}`}
-	if got := o.payloads(t); !reflect.DeepEqual(got, want) {
-		t.Errorf("the function was called with %q\nwant %q", got, want)
+	for _, test := range []struct {
+		name     string
+		market   market
+		setup    setup
+		notReady string // a fault
+		quantity int
+	}{
+		{"v1", exportV1, setup{}, `{"route":"GET /v1/order/key/{id}","mode":"status","code":"ORD03"}`, 1},
+		{"v2, an empty list", exportV2, pending("empty"), "", 2},
+		{"v2, 404", exportV2, pending("404"), "", 2},
+		{"v2, 409", exportV2, pending("409"), "", 2},
+		{"v2, 202", exportV2, pending("202"), "", 2},
+		{"v2, a list that grows", exportV2, setup{simulator: func(o *g2atest.Options) { o.V2.PartialKeys = 2 }}, "", 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, test.market, test.setup)
+			s.faults(fmt.Sprintf(`{"route":%q,"mode":"status","code":"ORD112"}`, test.market.pays))
+			if test.notReady != "" {
+				s.faults(test.notReady)
+			}
+			o := s.start(orderOf("waits", test.quantity)).fulfilled()
+			if waits := o.count(types.HistoryEventTypeWaitStateEntered); waits != 2 {
+				t.Errorf("waited %d times, want 2\n%s", waits, o.history)
+			}
+			want := []string{canonical(t, []byte(orderOf("waits", test.quantity))), `{"order_ref":"waits"}`, `{"order_ref":"waits"}`}
+			if got := o.payloads(t); !reflect.DeepEqual(got, want) {
+				t.Errorf("the function was called with %q\nwant %q", got, want)
+			}
+			if o.retries() != 0 {
+				t.Errorf("%d retries, want none\n%s", o.retries(), o.history)
+			}
+			s.sold(1, test.quantity)
+			s.stored("waits")
+		})
 	}
-	if o.retries() != 0 {
-		t.Errorf("%d retries, want none\n%s", o.retries(), o.history)
-	}
-	s.paid(1)
 }
 
 // TestWebhookIsSooner finishes an order by a webhook, and by the call that the
 // table's stream makes for it, while the workflow cannot: G2A gives no details.
 func TestWebhookIsSooner(t *testing.T) {
 	t.Parallel()
-	s := open(t, nil)
+	s := open(t, exportV1, setup{})
 	s.faults(`{"route":"GET /v1/order/details/{id}","mode":"status","code":"BR03","count":1000}`)
 	e := s.start(order("told"))
 	e.untilFailed("G2AThrottled")
@@ -100,41 +140,102 @@ func TestWebhookIsSooner(t *testing.T) {
 	}
 }
 
-// TestTroubleAtG2A has calls of G2A fail until only Retry gets the order through.
+// fault writes a fault of a route: its mode, how many calls it meets, and what else the
+// mode needs.
+func fault(route, mode string, count int, more string) string {
+	return fmt.Sprintf(`{"route":%q,"mode":%q,"count":%d%s}`, route, mode, count, more)
+}
+
+// troubles are what goes wrong with the calls of G2A until only Retry and Wait get an
+// order through.
+var troubles = []struct {
+	name    string
+	market  market
+	faults  []string
+	error   string // the one that the function fails with
+	atLeast int    // times
+	made    int    // orders at G2A: an answer that is lost leaves an unpaid one on v1
+}{
+	{
+		"v1, down", exportV1, []string{
+			fault(exportV1.shows, "status", 4, `,"status":503`),
+			fault("POST /v1/order", "status", 1, `,"status":503`),
+			fault(exportV1.pays, "status", 1, `,"code":"ORD122"`),
+		}, "G2AUnavailable", 2, 1,
+	},
+	{
+		"v1, connections cut", exportV1, []string{
+			fault("POST /v1/order", "drop_after", 1, ""),
+			fault(exportV1.pays, "drop_after", 1, ""),
+			fault("GET /v1/order/details/{id}", "drop_before", 1, ""),
+			fault(exportV1.keys, "drop_before", 1, ""),
+		}, "G2AUnavailable", 2, 2,
+	},
+	{
+		"v1, throttled", exportV1, []string{
+			fault("POST /v1/order", "status", 4, `,"code":"BR03","retry_after":1`),
+			fault(exportV1.pays, "status", 4, `,"code":"BR03"`),
+		}, "G2AThrottled", 2, 1,
+	},
+	{
+		"v2, down", exportV2, []string{
+			fault(tokenRoute, "status", 1, `,"status":500`),
+			fault(exportV2.shows, "status", 3, `,"status":503`),
+			fault(exportV2.pays, "status", 1, `,"status":502`),
+			fault(exportV2.keys, "status", 1, `,"status":500`),
+		}, "G2AUnavailable", 2, 1,
+	},
+	{
+		"v2, connections cut", exportV2, []string{
+			fault(exportV2.shows, "drop_before", 3, ""),
+			fault(exportV2.pays, "drop_before", 1, ""),
+			fault(exportV2.pays, "drop_after", 1, ""),
+			fault(exportV2.keys, "drop_after", 1, ""),
+		}, "G2AUnavailable", 2, 1,
+	},
+	{
+		"v2, answers cut", exportV2, []string{
+			fault(exportV2.shows, "truncated_body", 3, ""),
+			fault(exportV2.pays, "truncated_body", 1, ""),
+			fault(exportV2.keys, "truncated_body", 1, ""), // it may hold a key: it is kept, and asked for again
+		}, "G2AUnavailable", 1, 1,
+	},
+	{
+		"v2, pages", exportV2, []string{
+			fault(exportV2.shows, "wrong_content_type", 1, ""),
+			fault(exportV2.pays, "wrong_content_type", 1, `,"status":403`),
+			fault(exportV2.keys, "wrong_content_type", 1, ""),
+		}, "G2AUnavailable", 2, 1,
+	},
+	{
+		"v2, throttled", exportV2, []string{
+			fault(exportV2.shows, "status", 4, `,"status":429,"retry_after":1`),
+			fault(exportV2.pays, "status", 4, `,"status":429`),
+			fault(exportV2.keys, "status", 4, `,"status":429`),
+		}, "G2AThrottled", 3, 1,
+	},
+	{
+		"v2, made and refused", exportV2, []string{ // with words that do not say that nothing was charged
+			fault(exportV2.pays, "answer", 1, `,"status":402,"body":"{\"error\":{\"code\":\"PAYMENT_FAILED\",\"status\":402}}"`),
+			fault(exportV2.pays, "answer", 1, `,"status":409,"body":"{\"error\":{\"code\":\"IN_PROGRESS\",\"status\":409}}"`),
+		}, "", 0, 1,
+	},
+	{
+		"v2, keys refused", exportV2, []string{
+			fault(exportV2.keys, "status", 1, `,"status":401`), fault(exportV2.keys, "status", 1, `,"status":400`),
+			fault(exportV2.keys, "status", 1, `,"status":402`), fault(exportV2.keys, "status", 1, `,"status":403`),
+			fault(exportV2.keys, "status", 1, `,"status":410`), fault(exportV2.keys, "status", 1, `,"status":422`),
+		}, "", 0, 1,
+	},
+}
+
+// TestTroubleAtG2A has calls of G2A fail, be refused, or lose their answers.
 func TestTroubleAtG2A(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name    string
-		faults  []string
-		error   string // the one that the function fails with
-		atLeast int    // times
-		made    int    // orders at G2A: an answer that is lost leaves an unpaid one
-	}{
-		{
-			"down", []string{
-				`{"route":"GET /v1/products","mode":"status","status":503,"count":4}`,
-				`{"route":"POST /v1/order","mode":"status","status":503}`,
-				`{"route":"PUT /v1/order/pay/{id}","mode":"status","code":"ORD122"}`,
-			}, "G2AUnavailable", 2, 1,
-		},
-		{
-			"connections cut", []string{
-				`{"route":"POST /v1/order","mode":"drop_after"}`,
-				`{"route":"PUT /v1/order/pay/{id}","mode":"drop_after"}`,
-				`{"route":"GET /v1/order/details/{id}","mode":"drop_before","count":1}`,
-				`{"route":"GET /v1/order/key/{id}","mode":"drop_before"}`,
-			}, "G2AUnavailable", 2, 2,
-		},
-		{
-			"throttled", []string{
-				`{"route":"POST /v1/order","mode":"status","code":"BR03","retry_after":1,"count":4}`,
-				`{"route":"PUT /v1/order/pay/{id}","mode":"status","code":"BR03","count":4}`,
-			}, "G2AThrottled", 2, 1,
-		},
-	} {
+	for _, test := range troubles {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, nil)
+			s := open(t, test.market, setup{})
 			s.faults(test.faults...)
 			s.impatient = true
 			o := s.start(order("trouble")).fulfilled()
@@ -151,52 +252,72 @@ func TestTroubleAtG2A(t *testing.T) {
 			if made := s.stats().OrdersCreated; made != test.made {
 				t.Errorf("%d orders made, want %d", made, test.made)
 			}
+			s.metAll(test.faults)
 		})
+	}
+}
+
+// metAll requires that each fault has met as many calls as it is for, so that none is left.
+func (s *shop) metAll(faults []string) {
+	s.Helper()
+	least := map[string]int{}
+	for _, each := range faults {
+		var f g2atest.Fault
+		s.must(json.Unmarshal([]byte(each), &f), "reading a fault")
+		least[f.Route] += f.Count
+	}
+	for route, count := range least {
+		if calls := s.stats().Routes[route].Calls; calls < count {
+			s.Errorf("%s was called %d times, and its faults are for %d", route, calls, count)
+		}
 	}
 }
 
 // TestStoreUnavailable cuts the function off from DynamoDB for a while.
 func TestStoreUnavailable(t *testing.T) {
-	t.Parallel()
-	s := open(t, nil)
-	var failing atomic.Int64
-	failing.Store(5) // the SDK makes three attempts
-	s.cloud.ToStore.Strike(func(r *proof.Request, m proof.Moment) bool {
-		return m == proof.After || r.TraceRoot() == "" || failing.Add(-1) < 0
+	onBoth(t, func(t *testing.T, m market) {
+		s := open(t, m, setup{})
+		var failing atomic.Int64
+		failing.Store(5) // the SDK makes three attempts
+		s.cloud.ToStore.Strike(func(r *proof.Request, m proof.Moment) bool {
+			return m == proof.After || r.TraceRoot() == "" || failing.Add(-1) < 0
+		})
+		o := s.start(order("stored")).fulfilled()
+		if got := o.failures(); !reflect.DeepEqual(got, []string{"StoreUnavailable"}) {
+			t.Errorf("failed with %v, want StoreUnavailable once", got)
+		}
+		s.paid(1)
 	})
-	o := s.start(order("stored")).fulfilled()
-	if got := o.failures(); !reflect.DeepEqual(got, []string{"StoreUnavailable"}) {
-		t.Errorf("failed with %v, want StoreUnavailable once", got)
-	}
-	s.paid(1)
 }
 
 // TestLambdaThrottled has another order hold the only instance there may be.
 func TestLambdaThrottled(t *testing.T) {
-	t.Parallel()
 	linuxOnly(t)
-	s := open(t, func(o *localcloud.Options) { o.Concurrency = 1 })
-	s.faults(`{"route":"GET /v1/products","mode":"delay","delay_ms":600000,"count":1000}`)
-	s.refs["holds"] = true
-	held := make(chan string)
-	go func() {
-		result, err := s.cloud.Invoke(t.Context(), function, []byte(order("holds")))
-		held <- fmt.Sprint(string(result.Payload), err)
-	}()
-	s.untilAt("holds", purchase.Started)
-	e := s.start(order("throttled"))
-	e.untilFailed("Lambda.TooManyRequestsException")
-	s.signal(syscall.SIGKILL)
-	s.ask(http.MethodPost, "reset", "", nil) // takes the faults away
-	if how := <-held; !strings.Contains(how, "Runtime.ExitError") {
-		t.Errorf("the instance was to be killed at work, but: %s", how)
-	}
-	for _, failure := range e.fulfilled().failures() {
-		if failure != "Lambda.TooManyRequestsException" {
-			t.Errorf("failed with %s too", failure)
+	onBoth(t, func(t *testing.T, m market) {
+		s := open(t, m, setup{cloud: func(o *localcloud.Options) { o.Concurrency = 1 }})
+		s.faults(fault(m.shows, "delay", 1000, `,"delay_ms":600000`))
+		await := s.arrival(m.shows)
+		s.refs["holds"] = true
+		held := make(chan string)
+		go func() {
+			result, err := s.cloud.Invoke(t.Context(), function, []byte(order("holds")))
+			held <- fmt.Sprint(string(result.Payload), err)
+		}()
+		await()
+		e := s.start(order("throttled"))
+		e.untilFailed("Lambda.TooManyRequestsException")
+		s.signal(syscall.SIGKILL)
+		s.ask(http.MethodPost, "reset", "", nil) // takes the faults away, and revokes the token
+		if how := <-held; !strings.Contains(how, "Runtime.ExitError") {
+			t.Errorf("the instance was to be killed at work, but: %s", how)
 		}
-	}
-	s.paid(1)
+		for _, failure := range e.fulfilled().failures() {
+			if failure != "Lambda.TooManyRequestsException" {
+				t.Errorf("failed with %s too", failure)
+			}
+		}
+		s.paid(1)
+	})
 }
 
 // TestLambdaDies stops a process while it waits for G2A's answer. What it has asked
@@ -207,20 +328,28 @@ func TestLambdaDies(t *testing.T) {
 	linuxOnly(t)
 	for _, test := range []struct {
 		name   string
+		market market
 		route  string
 		at     purchase.Step
 		signal syscall.Signal
 		error  string
 	}{
-		{"killed before the order is made", "POST /v1/order", purchase.Quoted, syscall.SIGKILL, "Runtime.ExitError"},
-		{"killed while it pays", "PUT /v1/order/pay/{id}", purchase.Paying, syscall.SIGKILL, "Runtime.ExitError"},
-		{"frozen while it pays, to its time-out", "PUT /v1/order/pay/{id}", purchase.Paying, syscall.SIGSTOP, "Sandbox.Timedout"},
+		{"v1, killed before the order is made", exportV1, "POST /v1/order", purchase.Quoted, syscall.SIGKILL, "Runtime.ExitError"},
+		{"v1, killed while it pays", exportV1, exportV1.pays, purchase.Paying, syscall.SIGKILL, "Runtime.ExitError"},
+		{"v1, frozen while it pays, to its time-out", exportV1, exportV1.pays, purchase.Paying, syscall.SIGSTOP, "Sandbox.Timedout"},
+		{"v2, killed while it fetches the token", exportV2, tokenRoute, purchase.Started, syscall.SIGKILL, "Runtime.ExitError"},
+		{"v2, killed while it asks for the price", exportV2, exportV2.shows, purchase.Started, syscall.SIGKILL, "Runtime.ExitError"},
+		{"v2, killed while it orders", exportV2, exportV2.pays, purchase.Paying, syscall.SIGKILL, "Runtime.ExitError"},
+		{"v2, killed while it fetches the keys", exportV2, exportV2.keys, purchase.KeyRequested, syscall.SIGKILL, "Runtime.ExitError"},
+		{"v2, frozen while it orders, to its time-out", exportV2, exportV2.pays, purchase.Paying, syscall.SIGSTOP, "Sandbox.Timedout"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, func(o *localcloud.Options) { shorten(t, o.Root) })
-			s.faults(fmt.Sprintf(`{"route":%q,"mode":"delay","delay_ms":600000}`, test.route))
+			s := open(t, test.market, setup{cloud: func(o *localcloud.Options) { shorten(t, o.Root) }})
+			s.faults(fault(test.route, "delay", 1, `,"delay_ms":600000`))
+			await := s.arrival(test.route)
 			e := s.start(order("dies"))
+			await()
 			s.untilAt("dies", test.at)
 			s.signal(test.signal)
 			e.untilFailed(test.error)
@@ -233,6 +362,7 @@ func TestLambdaDies(t *testing.T) {
 				t.Errorf("%d retries\n%s", o.retries(), o.history)
 			}
 			s.paid(1)
+			s.stored("dies")
 		})
 	}
 }
@@ -269,7 +399,7 @@ func linuxOnly(t *testing.T) {
 // has helped.
 func TestMended(t *testing.T) {
 	t.Parallel()
-	s := open(t, nil)
+	s := open(t, exportV1, setup{})
 	s.faults(`{"route":"GET /v1/order/details/{id}","mode":"status","code":"ORD05","count":1000}`)
 	e := s.start(order("x"))
 	s.untilAt("x", purchase.Paid)
@@ -291,71 +421,85 @@ func TestMended(t *testing.T) {
 
 // TestHistory counts what a round and a failed call put into the history.
 func TestHistory(t *testing.T) {
-	t.Parallel()
-	s := open(t, nil)
-	s.faults(`{"route":"GET /v1/order/details/{id}","mode":"status","code":"ORD05","count":3}`)
-	long := s.start(order("rounds")).fulfilled()
-	short := s.start(order("none")).fulfilled()
-	if rounds := long.count(types.HistoryEventTypeWaitStateEntered); rounds == 0 || len(long.history)-len(short.history) != rounds*eventsOfRound {
-		t.Errorf("%d rounds have %d events, want %d each\n%s", rounds, len(long.history)-len(short.history), eventsOfRound, long.history)
-	}
-	s.faults(`{"route":"GET /v1/products","mode":"status","status":503,"count":3}`)
-	failed := s.start(order("fails")).fulfilled()
-	if failures := len(failed.failures()); failures == 0 || len(failed.history)-len(short.history) != failures*eventsOfFailure {
-		t.Errorf("%d failures have %d events, want %d each\n%s", failures, len(failed.history)-len(short.history), eventsOfFailure, failed.history)
-	}
-	s.paid(3)
+	onBoth(t, func(t *testing.T, m market) {
+		s := open(t, m, setup{})
+		s.faults(fault(m.keys, "status", 3, `,"code":"ORD03"`))
+		long := s.start(order("rounds")).fulfilled()
+		short := s.start(order("none")).fulfilled()
+		if rounds := long.count(types.HistoryEventTypeWaitStateEntered); rounds == 0 || len(long.history)-len(short.history) != rounds*eventsOfRound {
+			t.Errorf("%d rounds have %d events, want %d each\n%s", rounds, len(long.history)-len(short.history), eventsOfRound, long.history)
+		}
+		s.faults(fault(m.shows, "status", 3, `,"status":503`))
+		failed := s.start(order("fails")).fulfilled()
+		if failures := len(failed.failures()); failures == 0 || len(failed.history)-len(short.history) != failures*eventsOfFailure {
+			t.Errorf("%d failures have %d events, want %d each\n%s", failures, len(failed.history)-len(short.history), eventsOfFailure, failed.history)
+		}
+		several := s.start(orderOf("several", 3)).fulfilled()
+		if len(several.history) != len(short.history) {
+			t.Errorf("an order of 3 keys has %d events, one of 1 has %d\n%s", len(several.history), len(short.history), several.history)
+		}
+		s.sold(3+m.orders(3), 6)
+	})
 }
 
 // TestNestedExecution has the input that Step Functions writes where one execution starts
 // another.
 func TestNestedExecution(t *testing.T) {
 	t.Parallel()
-	s := open(t, nil)
+	s := open(t, exportV1, setup{})
 	s.start(strings.Replace(order("nested"), "{", `{"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID":"arn:aws:states:eu-central-1:1:execution:a:b","Comment":"",`, 1)).fulfilled()
 	s.paid(1)
 }
 
 // TestCancelled: an order that waits for funds is cancelled, and its workflow ends.
 func TestCancelled(t *testing.T) {
-	t.Parallel()
-	s := open(t, nil)
-	s.faults(`{"route":"PUT /v1/order/pay/{id}","mode":"status","code":"ORD112","count":1000}`)
-	e := s.start(order("off"))
-	s.untilAt("off", purchase.Created)
-	var answer string
-	s.until("the cancellation to be taken", func() bool {
-		answer = s.invoke(`{"order_ref":"off","cancel":true}`)
-		return !strings.Contains(answer, "OrderBusy")
+	onBoth(t, func(t *testing.T, m market) {
+		s := open(t, m, setup{})
+		s.faults(fault(m.pays, "status", 1000, `,"code":"ORD112"`))
+		e := s.start(order("off"))
+		s.until("the order to wait for funds", func() bool {
+			o, _ := s.record("off")
+			return o.Step == m.unpaid && o.Reason == purchase.ReasonNoFunds
+		})
+		var answer string
+		s.until("the cancellation to be taken", func() bool {
+			answer = s.invoke(`{"order_ref":"off","cancel":true}`)
+			return !strings.Contains(answer, "OrderBusy")
+		})
+		if !strings.Contains(answer, `"reason":"cancelled"`) {
+			t.Errorf("the function answers %s", answer)
+		}
+		e.failed("OrderFailed", "cancelled")
+		s.paid(0)
 	})
-	if !strings.Contains(answer, `"reason":"cancelled"`) {
-		t.Errorf("the function answers %s", answer)
-	}
-	e.failed("OrderFailed", "cancelled")
-	s.paid(0)
 }
 
 // TestNotRetried: the same call again would end the same way, so there is one.
 func TestNotRetried(t *testing.T) {
 	t.Parallel()
+	bought := func(s *shop) { s.start(order("x")).fulfilled() }
+	refused := func(fault string) func(*shop) { return func(s *shop) { s.faults(fault) } }
 	for _, test := range []struct {
 		name    string
+		market  market
 		input   string
 		prepare func(*shop)
 		error   string
 		cause   string // what it holds
 		paid    int
 	}{
-		{"InvalidOrder", `{"order_ref":"x","product_id":"none","max_price":"0","currency":"EUR"}`, nil, "InvalidOrder", `max_price \"0\" is not more than 0`, 0},
-		{"InvalidOrder, not known", `{"order_ref":"x"}`, nil, "InvalidOrder", `order_ref \"x\" is not known`, 0},
-		{"OrderConflict", orderFor("x", "4.99"), func(s *shop) { s.start(order("x")).fulfilled() }, "OrderConflict", "order x: the order_ref belongs to another request", 1},
-		{"CredentialsRejected", order("x"), func(s *shop) {
-			s.faults(`{"route":"GET /v1/products","mode":"status","code":"AUTH02","count":1000}`)
-		}, "CredentialsRejected", "AUTH02", 0},
+		{"InvalidOrder", exportV1, `{"order_ref":"x","product_id":"none","max_price":"0","currency":"EUR"}`, nil, "InvalidOrder", `max_price \"0\" is not more than 0`, 0},
+		{"InvalidOrder, too many keys", exportV2, orderOf("x", 51), nil, "InvalidOrder", "quantity is not an integer from 1 to 50", 0},
+		{"InvalidOrder, not known", exportV1, `{"order_ref":"x"}`, nil, "InvalidOrder", `order_ref \"x\" is not known`, 0},
+		{"OrderConflict", exportV1, orderFor("x", "4.99"), bought, "OrderConflict", "order x: the order_ref belongs to another request", 1},
+		{"OrderConflict, another quantity", exportV2, orderOf("x", 2), bought, "OrderConflict", "order x: the order_ref belongs to another request", 1},
+		{"CredentialsRejected", exportV1, order("x"), refused(fault(exportV1.shows, "status", 1000, `,"code":"AUTH02"`)), "CredentialsRejected", "AUTH02", 0},
+		{"CredentialsRejected, no token", exportV2, order("x"), refused(fault(tokenRoute, "status", 1000, `,"code":"AUTH02"`)), "CredentialsRejected", "AUTH02", 0},
+		{"CredentialsRejected, token of no use", exportV2, order("x"), refused(fault(exportV2.shows, "status", 1000, `,"status":401`)), "CredentialsRejected", "401", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, nil)
+			s := open(t, test.market, setup{})
 			if test.prepare != nil {
 				test.prepare(s)
 			}
@@ -369,28 +513,94 @@ func TestNotRetried(t *testing.T) {
 	}
 }
 
+// scarce is the input of an order of a product at 1.05 of which there are 3.
+func scarce(quantity int) string {
+	return fmt.Sprintf(`{"order_ref":"x","product_id":"90000001439545","max_price":"1.05","currency":"EUR","quantity":%d}`, quantity)
+}
+
+// lacking are orders that end without all of their keys.
+var lacking = []struct {
+	name         string
+	market       market
+	input        string
+	simulator    func(*g2atest.Options)
+	faults       []string
+	error, cause string
+	paid, made   int // orders at G2A
+	stored       int // keys
+	retried      bool
+}{
+	{
+		name: "v1, above the limit", market: exportV1, input: orderFor("x", "4.98"),
+		error: "OrderFailed", cause: "price_above_limit",
+	},
+	{
+		name: "v1, refused by G2A", market: exportV1, input: order("x"), faults: []string{fault("POST /v1/order", "status", 1, `,"code":"BR02"`)},
+		error: "OrderFailed", cause: "order_rejected",
+	},
+	{
+		name: "v1, key downloaded by another", market: exportV1, input: order("x"), faults: []string{fault(exportV1.keys, "status", 1, `,"code":"ORD004"`)},
+		error: "OrderNeedsAttention", cause: "key_lost", paid: 1, made: 1,
+	},
+	{
+		name: "v1, key lost on its way", market: exportV1, input: order("x"), faults: []string{fault(exportV1.keys, "drop_after", 1, "")},
+		error: "OrderNeedsAttention", cause: "key_lost", paid: 1, made: 1, retried: true,
+	},
+	{
+		name: "v1, fewer in stock", market: exportV1, input: scarce(4),
+		error: "OrderPartlyFulfilled", cause: "out_of_stock", paid: 3, made: 3, stored: 3,
+	},
+	{
+		name: "v1, a key lost among several", market: exportV1, input: scarce(2),
+		faults: []string{fault(exportV1.keys, "delay", 1, `,"delay_ms":1`), fault(exportV1.keys, "status", 1, `,"code":"ORD004"`)},
+		error:  "OrderNeedsAttention", cause: "key_lost", paid: 2, made: 2, stored: 1,
+	},
+	{
+		name: "v2, above the limit", market: exportV2, input: orderFor("x", "4.98"),
+		error: "OrderFailed", cause: "price_above_limit",
+	},
+	{
+		name: "v2, fewer in stock", market: exportV2, input: scarce(4),
+		error: "OrderFailed", cause: "out_of_stock",
+	},
+	{
+		name: "v2, refused by G2A", market: exportV2, input: order("x"), faults: []string{fault(exportV2.pays, "status", 1, `,"status":400`)},
+		error: "OrderFailed", cause: "order_rejected",
+	},
+	{
+		name: "v2, another currency", market: exportV2, input: strings.Replace(order("x"), "EUR", "USD", 1),
+		error: "OrderFailed", cause: "currency_not_sold",
+	},
+	{
+		name: "v2, charged above the limit", market: exportV2, input: orderOf("x", 3),
+		simulator: func(o *g2atest.Options) { o.V2.Surcharge = decimal.RequireFromString("0.04") }, // 15.01, of 15.00
+		error:     "OrderNeedsAttention", cause: "paid_above_limit", paid: 1, made: 1, stored: 3,
+	},
+	{
+		name: "v2, order lost on its way, and not named again", market: exportV2, input: order("x"),
+		simulator: func(o *g2atest.Options) { o.V2.Replay = "conflict" }, faults: []string{fault(exportV2.pays, "drop_after", 1, "")},
+		error: "OrderNeedsAttention", cause: "payment_unknown", paid: 1, made: 1,
+	},
+	{
+		name: "v2, no money", market: exportV2, input: order("x"), // a 402 does not say that nothing was charged
+		simulator: func(o *g2atest.Options) { o.Wallet = decimal.RequireFromString("4.98") },
+		error:     "OrderNeedsAttention", cause: "payment_unknown",
+	},
+	{
+		name: "v2, unknown three times", market: exportV2, input: order("x"), faults: []string{fault(exportV2.pays, "status", 1000, `,"status":500`)},
+		error: "OrderNeedsAttention", cause: "payment_unknown",
+	},
+}
+
 // TestEndsWithoutKey: the function succeeds in telling that the order did not.
 func TestEndsWithoutKey(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name         string
-		input        string
-		fault        string
-		error, cause string
-		paid, made   int
-		retried      bool
-	}{
-		{"above the limit", orderFor("x", "4.98"), "", "OrderFailed", "price_above_limit", 0, 0, false},
-		{"refused by G2A", order("x"), `{"route":"POST /v1/order","mode":"status","code":"BR02"}`, "OrderFailed", "order_rejected", 0, 0, false},
-		{"key downloaded by another", order("x"), `{"route":"GET /v1/order/key/{id}","mode":"status","code":"ORD004"}`, "OrderNeedsAttention", "key_lost", 1, 1, false},
-		{"key lost on its way", order("x"), `{"route":"GET /v1/order/key/{id}","mode":"drop_after"}`, "OrderNeedsAttention", "key_lost", 1, 1, true},
-	} {
+	for _, test := range lacking {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, nil)
-			if test.fault != "" {
-				s.faults(test.fault)
-			}
+			s := open(t, test.market, setup{simulator: test.simulator})
+			s.faults(test.faults...)
+			s.impatient = true
 			o := s.start(test.input).failed(test.error, test.cause)
 			if o.cause != test.cause {
 				t.Errorf("the cause is %q, want %q and nothing else", o.cause, test.cause)
@@ -401,33 +611,49 @@ func TestEndsWithoutKey(t *testing.T) {
 			if stats := s.stats(); stats.OrdersPaid != test.paid || stats.OrdersCreated != test.made {
 				t.Errorf("want %d made and %d paid, found %+v", test.made, test.paid, stats)
 			}
+			if record, _ := s.record("x"); len(record.Keys) != test.stored {
+				t.Errorf("%d keys are stored, want %d", len(record.Keys), test.stored)
+			}
 		})
 	}
 }
 
-// TestAtOnce starts several executions for one order_ref.
+// TestAtOnce starts several executions for one order_ref, of one key and of several.
 func TestAtOnce(t *testing.T) {
-	t.Parallel()
-	s := open(t, nil)
+	onBoth(t, func(t *testing.T, m market) {
+		for _, quantity := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%d keys", quantity), func(t *testing.T) {
+				t.Parallel()
+				s := open(t, m, setup{})
+				s.atOnce(orderOf("shared", quantity))
+				s.sold(m.orders(quantity), quantity)
+				s.stored("shared")
+				if made := s.stats().OrdersCreated; made != m.orders(quantity) {
+					t.Errorf("%d orders made at G2A, want %d", made, m.orders(quantity))
+				}
+			})
+		}
+	})
+}
+
+// atOnce starts six executions of an input, which must all end alike.
+func (s *shop) atOnce(input string) {
+	s.Helper()
 	var begun []execution
 	for range 6 {
-		begun = append(begun, s.start(order("shared"))) // and goes on by itself
+		begun = append(begun, s.start(input)) // and goes on by itself
 	}
 	outputs := map[string]int{}
 	for _, e := range begun {
 		o := e.fulfilled()
-		outputs[canonical(t, []byte(o.output))]++
+		outputs[canonical(s.T, []byte(o.output))]++
 		for _, failure := range o.failures() {
 			if failure != "OrderBusy" {
-				t.Errorf("failed with %s, want OrderBusy alone", failure)
+				s.Errorf("failed with %s, want OrderBusy alone", failure)
 			}
 		}
 	}
 	if len(outputs) != 1 {
-		t.Errorf("the executions ended differently: %v", outputs)
-	}
-	s.paid(1)
-	if made := s.stats().OrdersCreated; made != 1 {
-		t.Errorf("%d orders made at G2A, want 1", made)
+		s.Errorf("the executions ended differently: %v", outputs)
 	}
 }
