@@ -147,10 +147,10 @@
 //	AUTH04               401        ErrCredentialsRejected   not done  stop: the account lacks the privilege
 //	invalid_client       400, 401   ErrCredentialsRejected   not done  stop: unknown account, at POST /oauth/token
 //	unauthorized_client  400        ErrCredentialsRejected   not done  stop: try G2A_TOKEN_FLOW=hash
-//	BR01, BR02           400        ErrInvalidRequest        not done  correct the request
+//	BR01, BR02, ORD01    400        ErrInvalidRequest        not done  correct the request
 //	BR03                 429        ErrThrottled             not done  wait for RetryAfter, then again
 //	ORD02                404        ErrNotFound              not done  stop
-//	ORD004               400        ErrKeyAlreadyDownloaded  done      use the stored key; if there is none, it is an incident
+//	ORD004, ORD04        400, 404   ErrKeyAlreadyDownloaded  done      use the stored key; if there is none, it is an incident
 //	ORD03                403        ErrPaymentNotReady       not done* wait, then again
 //	ORD05                402        ErrPaymentRequired       not done* ask for the details: it is unpaid, or being paid
 //	ORD112               403        ErrInsufficientFunds     not done  add funds, then again

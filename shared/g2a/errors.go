@@ -35,7 +35,7 @@ var (
 	// ErrExists: HTTP 409. What the call would create is there already ([Error].ExistingID),
 	// or its Idempotency-Key belongs to another request or to one that is still at work.
 	ErrExists = errors.New("it exists at G2A already")
-	// ErrKeyAlreadyDownloaded: ORD004.
+	// ErrKeyAlreadyDownloaded: ORD004, or ORD04 by the word of one client.
 	ErrKeyAlreadyDownloaded = errors.New("the key was downloaded before")
 	// ErrPaymentNotReady: ORD03, HTTP 425. Ask again later.
 	ErrPaymentNotReady = errors.New("the payment is not ready yet")

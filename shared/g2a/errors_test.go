@@ -54,6 +54,8 @@ func TestErrorKinds(t *testing.T) {
 		{"BR03", 429, body("BR03"), g2a.ErrThrottled, "BR03"},
 		{"ORD02", 404, body("ORD02"), g2a.ErrNotFound, "ORD02"},
 		{"ORD004", 400, body("ORD004"), g2a.ErrKeyAlreadyDownloaded, "ORD004"},
+		{"ORD04", 404, body("ORD04"), g2a.ErrKeyAlreadyDownloaded, "ORD04"},
+		{"ORD01", 400, body("ORD01"), g2a.ErrInvalidRequest, "ORD01"},
 		{"ORD03", 403, body("ORD03"), g2a.ErrPaymentNotReady, "ORD03"},
 		{"ORD05", 402, body("ORD05"), g2a.ErrPaymentRequired, "ORD05"},
 		{"ORD112", 403, body("ORD112"), g2a.ErrInsufficientFunds, "ORD112"},

@@ -25,6 +25,8 @@ var kinds = map[string]error{
 	"BR03":   ErrThrottled,
 	"ORD02":  ErrNotFound,
 	"ORD004": ErrKeyAlreadyDownloaded,
+	"ORD04":  ErrKeyAlreadyDownloaded, // as one public client has it, with HTTP 404
+	"ORD01":  ErrInvalidRequest,       // an invalid order id, as the same client has it
 	"ORD03":  ErrPaymentNotReady,
 	"ORD05":  ErrPaymentRequired,
 	"ORD112": ErrInsufficientFunds,
