@@ -42,7 +42,7 @@ func main() {
 	client := g2a.New(config, g2a.Options{
 		Credentials: credentials,
 		Tokens:      storedToken(p.usableToken),
-		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
+		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log, environment.XRayDaemon)},
 	})
 	p.askG2A = func(ctx context.Context) error { return askProducts(ctx, client, config.ExportAPI) }
 	function.Start(log, newHandler(&reporter{

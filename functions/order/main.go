@@ -18,7 +18,7 @@ func main() {
 	metrics := environment.Metrics(os.Stdout)
 	db := environment.DynamoDB()
 	client, _ := environment.Client(db, environment.Credentials(log), telemetry.Calls{
-		Log: log, Metrics: metrics, Tracer: xray.NewTracer(log),
+		Log: log, Metrics: metrics, Tracer: xray.NewTracer(log, environment.XRayDaemon),
 	})
 	function.Start(log, handler{
 		orders: &purchase.Purchaser{

@@ -15,7 +15,7 @@ func main() {
 	metrics := environment.Metrics(os.Stdout)
 	// Not remembered in memory: the item is what this function is there for.
 	_, tokens := environment.Client(environment.DynamoDB(), environment.Credentials(log), telemetry.Calls{
-		Log: log, Metrics: metrics, Tracer: xray.NewTracer(log),
+		Log: log, Metrics: metrics, Tracer: xray.NewTracer(log, environment.XRayDaemon),
 	})
 	tokens.KeepFor = keepFor
 	function.Start(log, handler{tokens: tokens, clock: time.Now, log: log, metrics: metrics})
