@@ -41,6 +41,9 @@ type Environment struct {
 	StateTable      string
 	OrdersTable     string
 	XRayDaemon      string // host:port that takes traces
+	// Tracer traces the calls of the AWS clients that are made after it is set; nil: it
+	// does not.
+	Tracer telemetry.Tracer
 
 	region                                   string
 	credentials                              aws.CredentialsProvider
@@ -153,6 +156,7 @@ func (e Environment) Metrics(w io.Writer) telemetry.Metrics {
 func (e Environment) DynamoDB() *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region: e.region, Credentials: e.credentials, BaseEndpoint: e.dynamoDBEndpoint, HTTPClient: newHTTPClient(),
+		APIOptions: traced(e.Tracer, dynamodb.ServiceID),
 	})
 }
 
@@ -160,6 +164,7 @@ func (e Environment) DynamoDB() *dynamodb.Client {
 func (e Environment) SecretsManager() *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
 		Region: e.region, Credentials: e.credentials, BaseEndpoint: e.secretsManagerEndpoint, HTTPClient: newHTTPClient(),
+		APIOptions: traced(e.Tracer, secretsmanager.ServiceID),
 	})
 }
 
