@@ -1,7 +1,9 @@
 package docs_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +20,9 @@ func run(t *testing.T, name string, arguments ...string) (output string, failed 
 
 // TestTraceIsChosen: what `make build` and `sam build` run for each value of TRACE.
 func TestTraceIsChosen(t *testing.T) {
+	if _, err := os.Stat(filepath.Join(root, "Makefile")); err != nil { // and a change of it is a change of this test to go test's cache
+		t.Fatal(err)
+	}
 	const mistake = `TRACE is "xray", and must be sdk (the default) or light`
 	for _, tt := range []struct{ name, trace, want string }{
 		{"by default", "", "-tags 'lambda.norpc' "},
