@@ -6,7 +6,13 @@ FUNCTIONS := webhook order token health
 # One recipe for the local cloud and for `sam build`. Without net/rpc, which
 # aws-lambda-go needs only on a runtime that is gone, the webhook's binary is a third
 # smaller.
-GO_BUILD := CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w'
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -tags '$(BUILD_TAGS)' -ldflags '-s -w'
+
+# What traces are sent with, TRACE=sdk or TRACE=light, as a variable of make or of the
+# environment: `make build TRACE=light`, `TRACE=light sam build`.
+TAGS_sdk := lambda.norpc
+TAGS_light := lambda.norpc,lighttrace
+BUILD_TAGS = $(or $(TAGS_$(or $(TRACE),sdk)),$(error TRACE is "$(TRACE)", and must be sdk (the default) or light))
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -57,6 +63,7 @@ build-WebhookFunction build-OrderFunction build-TokenRefreshFunction build-Healt
 .PHONY: test
 test: build dynamodb-local moto
 	go test -race ./...
+	go test -race -tags lighttrace ./shared/telemetry/... ./functions/...
 	go test -race -v -run Linearizable ./shared/store
 	go test -race -v -p 1 $(PROOFS)
 
@@ -91,7 +98,9 @@ moto:
 lint: go
 	@unformatted=$$(gofmt -l functions shared infra contracts); [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w): $$unformatted" >&2; exit 1; }
 	go vet -tags proof ./...
+	go vet -tags 'proof lighttrace' ./...
 	go run $(STATICCHECK) -tags proof ./...
+	go run $(STATICCHECK) -tags lighttrace ./shared/telemetry/... ./functions/...
 
 .PHONY: clean
 clean:

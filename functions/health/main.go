@@ -18,6 +18,7 @@ import (
 func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
+	environment.Tracer = xray.NewTracer(log, environment.XRayDaemon)
 	metrics := environment.Metrics(os.Stdout)
 	db := environment.DynamoDB()
 	credentials := environment.Credentials(log)
@@ -42,7 +43,7 @@ func main() {
 	client := g2a.New(config, g2a.Options{
 		Credentials: credentials,
 		Tokens:      storedToken(p.usableToken),
-		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: xray.NewTracer(log)},
+		Observer:    telemetry.Calls{Log: log, Metrics: metrics, Tracer: environment.Tracer},
 	})
 	p.askG2A = func(ctx context.Context) error { return askProducts(ctx, client, config.ExportAPI) }
 	function.Start(log, newHandler(&reporter{

@@ -15,10 +15,11 @@ import (
 func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
+	environment.Tracer = xray.NewTracer(log, environment.XRayDaemon)
 	metrics := environment.Metrics(os.Stdout)
 	db := environment.DynamoDB()
 	client, _ := environment.Client(db, environment.Credentials(log), telemetry.Calls{
-		Log: log, Metrics: metrics, Tracer: xray.NewTracer(log),
+		Log: log, Metrics: metrics, Tracer: environment.Tracer,
 	})
 	function.Start(log, handler{
 		orders: &purchase.Purchaser{

@@ -12,10 +12,11 @@ import (
 func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
+	environment.Tracer = xray.NewTracer(log, environment.XRayDaemon)
 	metrics := environment.Metrics(os.Stdout)
 	// Not remembered in memory: the item is what this function is there for.
 	_, tokens := environment.Client(environment.DynamoDB(), environment.Credentials(log), telemetry.Calls{
-		Log: log, Metrics: metrics, Tracer: xray.NewTracer(log),
+		Log: log, Metrics: metrics, Tracer: environment.Tracer,
 	})
 	tokens.KeepFor = keepFor
 	function.Start(log, handler{tokens: tokens, clock: time.Now, log: log, metrics: metrics})

@@ -12,6 +12,7 @@ import (
 func main() {
 	log := function.NewLogger(os.Stdout)
 	environment := function.MustReadEnvironment(log)
+	environment.Tracer = newTracer(log, environment.XRayDaemon)
 	metrics := environment.Metrics(os.Stdout)
 	function.Start(log, newGateway(newHandler(endpoint{
 		hashes: environment.Credentials(log),

@@ -7,11 +7,22 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
-// A Tracer puts a span of a trace around a piece of work.
+// A Tracer puts a span of a trace around a call.
 type Tracer interface {
-	// Start begins a span. The function it gives ends it, with the work's error.
-	Start(ctx context.Context, name string) (context.Context, func(error))
+	// Start begins a span. The context it returns is for the work within the span. The
+	// function ends it, with the HTTP status of the answer, 0 without one, and the call's
+	// error, whose words become part of the trace.
+	Start(ctx context.Context, namespace Namespace, name string) (context.Context, func(status int, err error))
 }
+
+// Namespace says whose service is called, in X-Ray's words.
+type Namespace string
+
+// The namespaces that X-Ray knows.
+const (
+	AWS    Namespace = "aws"
+	Remote Namespace = "remote"
+)
 
 // Calls tells of the calls to G2A. It is a g2a.Observer.
 type Calls struct {
@@ -22,9 +33,9 @@ type Calls struct {
 
 // StartCall implements g2a.Observer.
 func (c Calls) StartCall(ctx context.Context, method, route string) (context.Context, func(g2a.Call)) {
-	ctx, end := c.Tracer.Start(ctx, "G2A "+method+" "+route)
+	ctx, end := c.Tracer.Start(ctx, Remote, "G2A "+method+" "+route)
 	return ctx, func(call g2a.Call) {
-		end(call.Err)
+		end(call.Status, call.Err)
 		c.tell(ctx, call)
 	}
 }

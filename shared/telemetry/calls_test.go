@@ -17,13 +17,16 @@ type spanKey struct{}
 
 // tracer records its spans.
 type tracer struct {
-	started []string
-	ended   []error
+	started  []string
+	ended    []error
+	statuses []int
 }
 
-func (r *tracer) Start(ctx context.Context, name string) (context.Context, func(error)) {
-	r.started = append(r.started, name)
-	return context.WithValue(ctx, spanKey{}, name), func(err error) { r.ended = append(r.ended, err) }
+func (r *tracer) Start(ctx context.Context, namespace telemetry.Namespace, name string) (context.Context, func(int, error)) {
+	r.started = append(r.started, string(namespace)+" "+name)
+	return context.WithValue(ctx, spanKey{}, name), func(status int, err error) {
+		r.ended, r.statuses = append(r.ended, err), append(r.statuses, status)
+	}
 }
 
 func TestCalls(t *testing.T) {
@@ -56,8 +59,11 @@ func TestCalls(t *testing.T) {
 				t.Errorf("span of the attempts is %v, %d spans ended", got, len(traced.ended))
 			}
 			finish(test.call)
-			if len(traced.started) != 1 || len(traced.ended) != 1 || !errors.Is(traced.ended[0], test.call.Err) {
-				t.Errorf("spans %q ended with %v, want one with %v", traced.started, traced.ended, test.call.Err)
+			if len(traced.started) != 1 || traced.started[0] != "remote G2A GET /order/key/{id}" {
+				t.Errorf("spans %q", traced.started)
+			}
+			if len(traced.ended) != 1 || !errors.Is(traced.ended[0], test.call.Err) || traced.statuses[0] != test.call.Status {
+				t.Errorf("ended with %v and statuses %v, want one with %v and %d", traced.ended, traced.statuses, test.call.Err, test.call.Status)
 			}
 			lines := logged.objects(t)
 			if len(lines) != 1 || len(emitted.pieces) != 1 {

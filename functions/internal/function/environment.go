@@ -1,6 +1,7 @@
 package function
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,10 @@ type Environment struct {
 	PreviousHashFor time.Duration
 	StateTable      string
 	OrdersTable     string
+	XRayDaemon      string // host:port that takes traces
+	// Tracer traces the calls of the AWS clients that are made after it is set; nil: it
+	// does not.
+	Tracer telemetry.Tracer
 
 	region                                   string
 	credentials                              aws.CredentialsProvider
@@ -55,6 +60,8 @@ type Environment struct {
 //	ORDERS_TABLE    the table of orders
 //	AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 //	                as Lambda sets them
+//	AWS_XRAY_DAEMON_ADDRESS
+//	                as Lambda sets it; not set: where the daemon listens by default
 //	AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SECRETS_MANAGER
 //	                as in the AWS SDKs; not set: AWS's own endpoints
 //
@@ -73,6 +80,7 @@ func ReadEnvironment(lookup func(name string) (string, bool)) (Environment, erro
 		PreviousHashFor: time.Duration(r.integer("G2A_PREVIOUS_HASH_HOURS", 24, 0, 168)) * time.Hour,
 		StateTable:      r.required("STATE_TABLE"),
 		OrdersTable:     r.required("ORDERS_TABLE"),
+		XRayDaemon:      cmp.Or(r.value("AWS_XRAY_DAEMON_ADDRESS"), "127.0.0.1:2000"),
 		region:          r.required("AWS_REGION"),
 		credentials: credentials.NewStaticCredentialsProvider(
 			r.required("AWS_ACCESS_KEY_ID"), r.required("AWS_SECRET_ACCESS_KEY"), r.value("AWS_SESSION_TOKEN")),
@@ -148,6 +156,7 @@ func (e Environment) Metrics(w io.Writer) telemetry.Metrics {
 func (e Environment) DynamoDB() *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region: e.region, Credentials: e.credentials, BaseEndpoint: e.dynamoDBEndpoint, HTTPClient: newHTTPClient(),
+		APIOptions: traced(e.Tracer, dynamodb.ServiceID),
 	})
 }
 
@@ -155,6 +164,7 @@ func (e Environment) DynamoDB() *dynamodb.Client {
 func (e Environment) SecretsManager() *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
 		Region: e.region, Credentials: e.credentials, BaseEndpoint: e.secretsManagerEndpoint, HTTPClient: newHTTPClient(),
+		APIOptions: traced(e.Tracer, secretsmanager.ServiceID),
 	})
 }
 

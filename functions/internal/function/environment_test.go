@@ -117,12 +117,22 @@ func TestReadEnvironmentValues(t *testing.T) {
 	if e.G2A.Env != g2a.Sandbox || e.G2A.RetryMax != 0 {
 		t.Errorf("G2A's configuration: %+v", e.G2A)
 	}
+	if e.XRayDaemon != "127.0.0.1:2000" {
+		t.Errorf("traces go to %q", e.XRayDaemon)
+	}
 	// With no variable for it, a client goes to AWS's own endpoint.
 	if o := e.DynamoDB().Options(); o.BaseEndpoint != nil || o.Region != "eu-central-1" {
 		t.Errorf("DynamoDB: endpoint %v, region %q", o.BaseEndpoint, o.Region)
 	}
 	if o := e.SecretsManager().Options(); o.BaseEndpoint != nil || o.Region != "eu-central-1" {
 		t.Errorf("Secrets Manager: endpoint %v, region %q", o.BaseEndpoint, o.Region)
+	}
+}
+
+func TestXRayDaemon(t *testing.T) {
+	e, err := function.ReadEnvironment(lookup(with(map[string]string{"AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129:2000"})))
+	if err != nil || e.XRayDaemon != "169.254.79.129:2000" {
+		t.Errorf("traces go to %q, error %v", e.XRayDaemon, err)
 	}
 }
 
