@@ -48,6 +48,9 @@ func TestLogOfFailures(t *testing.T) {
 	}
 	var failures []string
 	for _, line := range lines {
+		if line["version"] != "unknown" { // of a test binary
+			t.Errorf("a line without the version: %v", line)
+		}
 		if line["level"] == "ERROR" {
 			failures = append(failures, fmt.Sprintf("%v %v", line["message"], line["correlation_id"]))
 		}
