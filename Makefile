@@ -94,10 +94,22 @@ moto:
 		[ "$(CI)" != true ]; }
 
 .PHONY: lint
-lint: go
+lint: go lint-template
 	@unformatted=$$(gofmt -l functions shared infra contracts); [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w): $$unformatted" >&2; exit 1; }
 	go vet -tags proof ./...
 	go run $(STATICCHECK) -tags proof ./...
+
+# The template by CloudFormation's schemas and by SAM's own. Without Python, which both
+# need, that is left out; in CI that is a failure.
+LINTERS := .local/lint/bin
+
+.PHONY: lint-template
+lint-template:
+	@infra/lint/fetch || { \
+		echo 'NOT RUN: cfn-lint and sam validate, which check template.yaml' >&2; \
+		[ "$(CI)" != true ]; exit; }; \
+	$(LINTERS)/python $(LINTERS)/cfn-lint template.yaml && \
+	SAM_CLI_TELEMETRY=0 $(LINTERS)/python $(LINTERS)/sam validate --lint
 
 .PHONY: clean
 clean:
