@@ -104,7 +104,7 @@ Resources:
       TableName: the-table
       AttributeDefinitions: [{AttributeName: id, AttributeType: "N"}]
       KeySchema: [{AttributeName: id, KeyType: HASH}]
-  Alarm: {Type: AWS::CloudWatch::Alarm, Condition: Never, Properties: {Whatever: !If [a, b, c]}}
+  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {Whatever: !Join [a, [b, c]]}}
   Queue: {Type: AWS::SQS::Queue}
 `
 
@@ -151,7 +151,7 @@ func TestMistakes(t *testing.T) {
 		{"resource without a type", "  Queue: {Type: AWS::SQS::Queue}", "  Queue: {}", "t.yaml:47: Queue: Type is missing"},
 		{"properties that are no mapping", "  Queue: {Type: AWS::SQS::Queue}", "  S: {Type: AWS::SecretsManager::Secret, Properties: 7}", "t.yaml:47: S is not a mapping"},
 		{"unknown type of resource", "AWS::SQS::Queue", "AWS::Kinesis::Stream", `t.yaml:47: Queue: the type "AWS::Kinesis::Stream" is not supported`},
-		{"resource with a condition", "    Type: AWS::DynamoDB::Table", "    Type: AWS::DynamoDB::Table\n    Condition: Never", "t.yaml:42: Table: Condition is not supported"},
+		{"resource with an unknown condition", "  Queue: {Type: AWS::SQS::Queue}", "  Queue: {Type: AWS::SQS::Queue, Condition: Never}", "t.yaml:47: Queue: there is no condition Never"},
 		{"unknown global", "Globals:", "Globals:\n  Api: {}", "t.yaml:7: Globals: Api is not supported"},
 		{"unknown property of a function", "MemorySize: 512", "Layers: [x]", "t.yaml:18: One: Layers is not supported"},
 		{"unknown property of a table", "TableName: the-table", "GlobalSecondaryIndexes: []", "t.yaml:43: Table: GlobalSecondaryIndexes is not supported"},
@@ -166,7 +166,11 @@ func TestMistakes(t *testing.T) {
 		{"unknown attribute", "!GetAtt One.Arn", "!GetAtt Table.Name", "t.yaml:29: One.Environment.Variables.ARN: the attribute Name of Table (AWS::DynamoDB::Table) is not supported"},
 		{"unknown name in a Sub", "${Stage}/${One}", "${Stag}/${One}", "t.yaml:31: One.Environment.Variables.SUB: there is no parameter or resource Stag"},
 		{"unknown function", "!GetAtt One.Arn", "!Select [0, [a]]", "t.yaml:29: One.Environment.Variables.ARN: the function Select is not supported"},
-		{"unknown function, long form", "!GetAtt One.Arn", "{Fn::If: [a, b, c]}", "t.yaml:29: One.Environment.Variables.ARN: the function If is not supported"},
+		{"unknown function, long form", "!GetAtt One.Arn", "{Fn::Select: [0, [a]]}", "t.yaml:29: One.Environment.Variables.ARN: the function Select is not supported"},
+		{"choice by an unknown condition", "!GetAtt One.Arn", "{Fn::If: [a, b, c]}", "t.yaml:29: One.Properties.Environment.Variables.ARN: there is no condition a"},
+		{"choice of one value", "!GetAtt One.Arn", "!If [a, b]", "t.yaml:29: One.Properties.Environment.Variables.ARN: If needs a condition and two values"},
+		{"alias of a function that has none", "!GetAtt One.Arn", "!Ref One.Alias", "t.yaml:29: One.Environment.Variables.ARN: there is no parameter or resource One.Alias"},
+		{"unknown kind of condition", "Globals:", "Rules: {R: {RuleCondition: !Contains [[a], a]}}\nGlobals:", "t.yaml:6: Rules.R is not a condition"},
 		{"unknown event", "{Type: HttpApi, Properties", "{Type: SQS, Properties", "t.yaml:34: One.Events.Get: an event of type SQS is not supported"},
 		{"any method", "Method: get", "Method: any", "t.yaml:34: One.Events.Get: ANY /one is not supported"},
 		{"path with a parameter", "Path: /one", `Path: "/one/{id}"`, "t.yaml:34: One.Events.Get: GET /one/{id} is not supported"},
