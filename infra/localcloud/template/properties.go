@@ -33,7 +33,7 @@ var (
 	functionFields = properties{
 		read: []string{"FunctionName", "CodeUri", "Handler", "Runtime", "Timeout", "MemorySize", "LoggingConfig", "Environment", "Events", "AutoPublishAlias"},
 		inert: []string{"Description", "Architectures", "Tracing", "Policies", "Role", "PermissionsBoundary", "Tags", "PropagateTags", "KmsKeyArn",
-			"AutoPublishAliasAllProperties", "DeploymentPreference", "VpcConfig", "DeadLetterQueue", "EventInvokeConfig",
+			"AutoPublishAliasAllProperties", "DeploymentPreference", "VersionDescription", "VpcConfig", "DeadLetterQueue", "EventInvokeConfig",
 			"ReservedConcurrentExecutions"}, // the local cloud has one limit for all functions
 	}
 	loggingFields     = properties{read: []string{"LogFormat", "LogGroup"}, inert: []string{"ApplicationLogLevel", "SystemLogLevel"}}

@@ -1,11 +1,14 @@
 package template
 
 import (
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // TestOwnTemplate reads the project's template. What it asks for is what other
@@ -52,7 +55,7 @@ func TestOwnTemplate(t *testing.T) {
 	if len(stack.Secrets) != 1 || stack.Secrets[0].Name != "G2ASecret" {
 		t.Errorf("secrets: %+v", stack.Secrets)
 	}
-	wantMachine := StateMachine{"OrderWorkflow", "infra/order-workflow.asl.json", map[string]string{"OrderFunctionArn": "arn:aws:lambda:eu-central-1:123456789012:function:OrderFunction"}}
+	wantMachine := StateMachine{"OrderWorkflow", "infra/order-workflow.asl.json", map[string]string{"OrderFunctionArn": "arn:aws:lambda:eu-central-1:123456789012:function:OrderFunction:live"}}
 	if len(stack.StateMachines) != 1 || !reflect.DeepEqual(stack.StateMachines[0], wantMachine) {
 		t.Errorf("state machines: %+v", stack.StateMachines)
 	}
@@ -227,5 +230,72 @@ func TestNoTemplate(t *testing.T) {
 	}
 	if _, err := Parse("t.yaml", nil, nil); err == nil || err.Error() != "t.yaml: is empty" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestVersionsFollowParameters: a parameter that a function has is in the description of
+// its versions, or a new value would not reach the alias.
+func TestVersionsFollowParameters(t *testing.T) {
+	text, err := os.ReadFile("../../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Parameters map[string]any       `yaml:"Parameters"`
+		Conditions map[string]yaml.Node `yaml:"Conditions"`
+		Globals    struct {
+			Function yaml.Node `yaml:"Function"`
+		} `yaml:"Globals"`
+		Resources map[string]struct {
+			Type       string    `yaml:"Type"`
+			Properties yaml.Node `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	// used are the parameters that a function's configuration refers to, itself or through
+	// a condition. What SAM makes of the rest is no part of a version.
+	var used func(node *yaml.Node) []string
+	used = func(node *yaml.Node) (names []string) {
+		if condition, found := document.Conditions[node.Value]; found {
+			names = used(&condition)
+		}
+		if _, found := document.Parameters[node.Value]; found && node.Tag == "!Ref" {
+			names = append(names, node.Value)
+		}
+		for i, child := range node.Content {
+			beside := []string{"Policies", "Events", "DeploymentPreference", "VersionDescription"}
+			if node.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains(beside, node.Content[i-1].Value) {
+				continue
+			}
+			names = append(names, used(child)...)
+		}
+		return names
+	}
+	functions := 0
+	for id, r := range document.Resources {
+		if r.Type != typeFunction {
+			continue
+		}
+		functions++
+		var own struct {
+			VersionDescription string `yaml:"VersionDescription"`
+		}
+		if err := r.Properties.Decode(&own); err != nil {
+			t.Fatal(err)
+		}
+		want := append(used(&document.Globals.Function), used(&r.Properties)...)
+		if len(want) < 9 {
+			t.Errorf("%s: only %v are found", id, want)
+		}
+		for _, name := range want {
+			if !strings.Contains(own.VersionDescription, "${"+name+"}") {
+				t.Errorf("%s: VersionDescription does not have the parameter %s", id, name)
+			}
+		}
+	}
+	if functions != 4 {
+		t.Errorf("%d functions", functions)
 	}
 }
