@@ -1,6 +1,7 @@
 package template
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -142,10 +143,62 @@ func TestMistypedParameters(t *testing.T) {
 	}
 	for _, parameter := range []string{
 		"LogRetentionDays=91", "LogRetentionDays=0", "G2ATimeoutMs=4999", "G2ATimeoutMs=10001", "G2ARetryMax=4", "G2ARetryMax=-1",
-		"G2APreviousHashHours=169", "G2AMinRating=1.1", "G2AEnv=production",
+		"G2APreviousHashHours=169", "G2AMinRating=1.1", "G2AEnv=production", "FixedEgress=yes", "DeploymentType=Never",
+		"KmsKeyArn=alias/mine", "AlarmEmail=someone", "DomainName=https://keys.example.com", "CertificateArn=1-2",
 	} {
 		if _, err := load(t, parameter); err == nil {
 			t.Errorf("%s is let through", parameter)
+		}
+	}
+}
+
+// TestOptions: what the options add, and that the functions are the same with them here.
+func TestOptions(t *testing.T) {
+	plain, err := load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const certificate = "CertificateArn=arn:aws:acm:eu-central-1:123456789012:certificate/1-2"
+	for _, test := range []struct {
+		parameters []string
+		added      map[string]int // resources by type
+	}{
+		{[]string{"KmsKeyArn=arn:aws:kms:eu-central-1:123456789012:key/1-2"}, map[string]int{"AWS::IAM::Policy": 1}},
+		{[]string{"AlarmEmail=someone@example.com"}, map[string]int{"AWS::SNS::Subscription": 1}},
+		{[]string{"DomainName=keys.example.com", certificate}, map[string]int{"AWS::ApiGatewayV2::DomainName": 1, "AWS::ApiGatewayV2::ApiMapping": 1}},
+		{[]string{"FixedEgress=one-zone"}, map[string]int{
+			"AWS::EC2::VPC": 1, "AWS::EC2::NatGateway": 1, "AWS::EC2::EIP": 1, "AWS::EC2::Subnet": 2, "AWS::EC2::SecurityGroup": 1,
+		}},
+		{[]string{"FixedEgress=two-zones"}, map[string]int{
+			"AWS::EC2::VPC": 1, "AWS::EC2::NatGateway": 2, "AWS::EC2::EIP": 2, "AWS::EC2::Subnet": 4, "AWS::EC2::SecurityGroup": 1,
+		}},
+	} {
+		stack, err := load(t, test.parameters...)
+		if err != nil {
+			t.Errorf("%v: %v", test.parameters, err)
+			continue
+		}
+		for kind, want := range test.added {
+			if got := stack.NotLocal[kind] - plain.NotLocal[kind]; got != want {
+				t.Errorf("%v: %d of %s are added, want %d", test.parameters, got, kind, want)
+			}
+		}
+		for i, f := range stack.Functions {
+			want := plain.Functions[i]
+			f.Rules, want.Rules = nil, nil // cannot be compared
+			if !reflect.DeepEqual(f, want) {
+				t.Errorf("%v: got %+v, want %+v", test.parameters, f, want)
+			}
+		}
+	}
+	for kind := range plain.NotLocal {
+		if strings.HasPrefix(kind, "AWS::EC2::") || strings.HasPrefix(kind, "AWS::ApiGatewayV2::") {
+			t.Errorf("a stack without options has %s", kind)
+		}
+	}
+	for _, half := range []string{"DomainName=keys.example.com", certificate} {
+		if _, err := load(t, half); err == nil {
+			t.Errorf("%s is let through alone", half)
 		}
 	}
 }
