@@ -22,7 +22,7 @@ var samples = map[string]string{
 	"order-output":       `{"order_ref":"demo-1","quantity":2,"keys_stored":2,"status":"fulfilled","g2a_order_id":"42","price":"4.99","currency":"EUR"}`,
 	"order-updated":      `{"g2a_order_id":"80201019921771","order_ref":"demo-1","status":"completed"}`,
 	"token-output":       `{"version":1,"token_expires_at":1764003600,"ttl_seconds":3599}`,
-	"health-report":      `{"status":"ok","checked_at":1764000000,"age_seconds":9,"dependencies":{"token":{"status":"ok","latency_ms":3},"store":{"status":"ok","latency_ms":0},"g2a":{"status":"ok","latency_ms":180}},"token_ttl_seconds":3599}`,
+	"health-report":      `{"status":"ok","checked_at":1764000000,"age_seconds":9,"dependencies":{"token":{"status":"ok","latency_ms":3},"store":{"status":"ok","latency_ms":0},"g2a":{"status":"ok","latency_ms":180}},"token_ttl_seconds":3599,"version":"v1.4.0-2-g5d41402"}`,
 }
 
 const (
@@ -190,6 +190,8 @@ func TestDrift(t *testing.T) {
 			"failing, with no such part": {`{"status":"ok","checked_at"`, `{"status":"failing","checked_at"`, "'/status'"},
 			"a dependency is missing":    {`"store"`, `"tables"`, "missing property 'store'"},
 			"G2A is missing":             {`"g2a"`, `"market"`, "missing property 'g2a'"},
+			"no version":                 {`,"version":"v1.4.0-2-g5d41402"`, ``, "missing property 'version'"},
+			"an empty version":           {`"v1.4.0-2-g5d41402"`, `""`, "'/version'"},
 			"no age":                     {`"age_seconds":9,`, ``, "missing property 'age_seconds'"},
 			"too old":                    {`"age_seconds":9`, `"age_seconds":121`, "'/age_seconds'"},
 			"latency in seconds":         {`"latency_ms":3`, `"latency_ms":0.003`, "'/dependencies/token/latency_ms'"},

@@ -135,7 +135,7 @@ func TestShape(t *testing.T) {
 		i, began := w.instance("a"), float64(time.Now().Unix())
 		got := i.get(t)
 		want := map[string]any{
-			"status": "failing", "checked_at": began, "age_seconds": 0.0, "token_ttl_seconds": 3599.0,
+			"status": "failing", "checked_at": began, "age_seconds": 0.0, "version": "unknown", "token_ttl_seconds": 3599.0,
 			"dependencies": map[string]any{
 				"store": map[string]any{"status": "failing", "latency_ms": 30.0},
 				"token": map[string]any{"status": "ok", "latency_ms": 20.0},

@@ -9,7 +9,8 @@ import (
 
 // report is what the probes found. It is also the answer's JSON, and what the store keeps.
 type report struct {
-	Status       string           `json:"status"` // ok or failing
+	Status       string           `json:"status"`  // ok or failing
+	Version      string           `json:"version"` // of the function that made it
 	CheckedAt    int64            `json:"checked_at"`
 	AgeSeconds   int64            `json:"age_seconds"` // when it is answered
 	Dependencies map[string]check `json:"dependencies"`
@@ -85,7 +86,7 @@ func readReport(text string) (report, error) {
 			return report{}, errNotAReport
 		}
 	}
-	if r.Status != status || len(r.Dependencies) != len(dependencies) {
+	if r.Status != status || r.Version == "" || len(r.Dependencies) != len(dependencies) {
 		return report{}, errNotAReport
 	}
 	return r, nil

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
 	"github.com/g2a-lambda/g2a-lambda/shared/store"
 )
 
@@ -117,6 +118,7 @@ func (r *reporter) probe(ctx context.Context, storeFailed error) report {
 	if storeFailed != nil {
 		made.set(dependencyStore, check{LatencyMS: made.Dependencies[dependencyStore].LatencyMS, err: storeFailed}, true)
 	}
+	made.Version = function.Version()
 	r.tell(ctx, made)
 	r.last = made
 	if storeFailed == nil {
@@ -174,7 +176,7 @@ func (r *reporter) await(ctx context.Context) report {
 func (r *reporter) unknown(ctx context.Context, started time.Time) report {
 	now := r.now()
 	r.log.ErrorContext(ctx, "no health report", "error", errNoReport.Error())
-	made := report{CheckedAt: now.Unix(), Dependencies: map[string]check{}}
+	made := report{Version: function.Version(), CheckedAt: now.Unix(), Dependencies: map[string]check{}}
 	for _, name := range dependencies {
 		made.set(name, check{LatencyMS: now.Sub(started).Milliseconds(), err: errNoReport}, true)
 	}

@@ -270,7 +270,7 @@ func TestRecordThatCannotBeRead(t *testing.T) {
 	valid := func() store.HealthRecord {
 		return store.HealthRecord{
 			Report: `{"status":"ok","checked_at":` + fmt.Sprint(time.Now().Unix()) + `,"age_seconds":0,"dependencies":` +
-				`{"g2a":{"status":"ok","latency_ms":1},"store":{"status":"ok","latency_ms":1},"token":{"status":"ok","latency_ms":1}},"token_ttl_seconds":60}`,
+				`{"g2a":{"status":"ok","latency_ms":1},"store":{"status":"ok","latency_ms":1},"token":{"status":"ok","latency_ms":1}},"token_ttl_seconds":60,"version":"v1"}`,
 			CheckedAt: time.Now(), Turn: store.HealthTurn{Owner: "z", At: time.Now().Add(-maxAge)},
 		}
 	}
@@ -288,6 +288,7 @@ func TestRecordThatCannotBeRead(t *testing.T) {
 		{name: "failing without one", old: `{"status":"ok","checked_at"`, new: `{"status":"failing","checked_at"`, probes: 1},
 		{name: "older version, one dependency less", old: `"g2a":{"status":"ok","latency_ms":1},`, new: ``, probes: 1},
 		{name: "newer version, one more", old: `"g2a"`, new: `"mail":{"status":"ok","latency_ms":1},"g2a"`, probes: 1},
+		{name: "older version, which named none", old: `,"version":"v1"`, new: ``, probes: 1},
 		{name: "no time", old: `"checked_at"`, new: `"at"`, probes: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

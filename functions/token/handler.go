@@ -48,7 +48,7 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		Version: token.Version, TokenExpiresAt: token.ExpiresAt.Unix(),
 		TTLSeconds: int64(token.TTL(h.clock()) / time.Second),
 	}
-	h.log.InfoContext(ctx, "token is fresh", "version", out.Version, "ttl_seconds", out.TTLSeconds)
+	h.log.InfoContext(ctx, "token is fresh", "token_version", out.Version, "ttl_seconds", out.TTLSeconds)
 	h.metrics.Emit(telemetry.Dimension{}, telemetry.Metric{Name: "TokenTTL", Value: float64(out.TTLSeconds), Unit: telemetry.Seconds})
 	return json.Marshal(out)
 }

@@ -77,7 +77,7 @@ func TestToken(t *testing.T) {
 				t.Errorf("got %s, %v\nwant %s", output, err, tt.want)
 			}
 			line := object(t, log)
-			if line["level"] != "INFO" || line["version"] != 7.0 || line["ttl_seconds"] != tt.ttl || line["correlation_id"] != root {
+			if line["level"] != "INFO" || line["token_version"] != 7.0 || line["ttl_seconds"] != tt.ttl || line["correlation_id"] != root {
 				t.Errorf("logged %v", line)
 			}
 			if m := object(t, metrics); m["TokenTTL"] != tt.ttl {

@@ -35,6 +35,7 @@ func (c *Cloud) startFunctions(ctx context.Context) error {
 		functions = append(functions, lambda.Function{
 			LogicalID:   f.LogicalID,
 			Name:        f.Name,
+			Alias:       f.Alias,
 			Bootstrap:   filepath.Join(root, binary(f)),
 			Handler:     f.Handler,
 			Timeout:     f.Timeout,

@@ -213,7 +213,7 @@ func (r *run) save(ctx context.Context, next Order, step Step, reason string, wr
 	}
 	next.markStored()
 	r.Order, r.stored = next, step
-	r.Log.InfoContext(ctx, "order step", "order_ref", r.Ref, "step", string(step), "reason", reason, "g2a_order_id", r.G2AOrderID, "version", r.Version)
+	r.Log.InfoContext(ctx, "order step", "order_ref", r.Ref, "step", string(step), "reason", reason, "g2a_order_id", r.G2AOrderID, "record_version", r.Version)
 	return nil
 }
 

@@ -31,6 +31,7 @@ type Dimension struct{ Name, Value string }
 // makes metrics of, with no call.
 type Metrics struct {
 	Namespace string // CloudWatch's, one for each stack
+	Version   string // of the program, in each line, not in the metrics; "" is none
 	Writer    io.Writer
 	Clock     func() time.Time
 }
@@ -42,6 +43,9 @@ func (m Metrics) Emit(dimension Dimension, metrics ...Metric) {
 		Unit Unit   `json:"Unit"`
 	}
 	line := map[string]any{}
+	if m.Version != "" {
+		line["version"] = m.Version
+	}
 	dimensions := [][]string{{}}
 	if dimension.Name != "" && dimension.Value != "" { // CloudWatch refuses an empty value
 		dimensions = [][]string{{dimension.Name}}
@@ -60,8 +64,8 @@ func (m Metrics) Emit(dimension Dimension, metrics ...Metric) {
 	}
 	text, err := json.Marshal(line)
 	if err != nil { // only a value that is no number can do this
-		text = fmt.Appendf(nil, `{"timestamp":%q,"level":"ERROR","message":"a metric could not be written","error":%q}`,
-			m.Clock().UTC().Format(time.RFC3339Nano), err.Error())
+		text = fmt.Appendf(nil, `{"timestamp":%q,"level":"ERROR","message":"a metric could not be written","error":%q,"version":%q}`,
+			m.Clock().UTC().Format(time.RFC3339Nano), err.Error(), m.Version)
 	}
 	_, _ = m.Writer.Write(append(text, '\n')) // where standard output fails, nothing is left to tell it to
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,6 +112,23 @@ func TestEmitWhatIsNoNumber(t *testing.T) {
 	line := out.objects(t)[0]
 	if line["level"] != "ERROR" || line["message"] != "a metric could not be written" || line["timestamp"] != "2025-11-24T16:00:00.123Z" || line["_aws"] != nil {
 		t.Errorf("line is %v, want an error in the log", line)
+	}
+}
+
+// TestVersion: each line of metrics names the version, and no metric is split by it.
+func TestVersion(t *testing.T) {
+	out := &output{}
+	metrics := metricsTo(out)
+	metrics.Version = "v1.4.0"
+	metrics.Count("Orders", telemetry.Dimension{Name: "status", Value: "paid"})
+	metrics.Emit(telemetry.Dimension{}, telemetry.Metric{Name: "A", Value: math.NaN(), Unit: telemetry.Count})
+	for _, line := range out.objects(t) {
+		if line["version"] != "v1.4.0" {
+			t.Errorf("line is %v, want the version v1.4.0", line)
+		}
+	}
+	if !strings.Contains(out.pieces[0], `"Dimensions":[["status"]]`) {
+		t.Errorf("line is %s, want the dimension status alone", out.pieces[0])
 	}
 }
 

@@ -149,7 +149,7 @@ func MustReadEnvironment(log *slog.Logger) Environment {
 // Metrics writes metrics to w, in a namespace of their environment: a sandbox and a
 // live stack may share an account.
 func (e Environment) Metrics(w io.Writer) telemetry.Metrics {
-	return telemetry.Metrics{Namespace: "G2A/" + string(e.G2A.Env), Writer: w, Clock: time.Now}
+	return telemetry.Metrics{Namespace: "G2A/" + string(e.G2A.Env), Version: Version(), Writer: w, Clock: time.Now}
 }
 
 // DynamoDB makes a client.

@@ -16,11 +16,11 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 )
 
-// NewLogger returns the log of the process. What is written by package log becomes lines
+// NewLogger returns the log of the process. Each line has the version that was built. What is written by package log becomes lines
 // of it, too: aws-lambda-go writes there, and its lines would be the only ones that are
 // not JSON.
 func NewLogger(w io.Writer) *slog.Logger {
-	logger := telemetry.NewLogger(w)
+	logger := telemetry.NewLogger(w).With("version", Version())
 	slog.SetDefault(logger)
 	stdlog.SetOutput(standardLog{logger})
 	return slog.New(noting{logger.Handler()})

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,9 @@ func TestLogOfFailures(t *testing.T) {
 	}
 	var failures []string
 	for _, line := range lines {
+		if line["version"] != "unknown" { // of a test binary
+			t.Errorf("a line without the version: %v", line)
+		}
 		if line["level"] == "ERROR" {
 			failures = append(failures, fmt.Sprintf("%v %v", line["message"], line["correlation_id"]))
 		}
@@ -60,6 +64,19 @@ func TestLogOfFailures(t *testing.T) {
 	}
 	if !slices.Equal(failures, want) {
 		t.Errorf("logged %q, want %q", failures, want)
+	}
+}
+
+// TestBrokenFunctionsAreCounted: the template makes a metric of the lines of a function that
+// cannot start and of one that panics, in the words that the tests here want logged.
+func TestBrokenFunctionsAreCounted(t *testing.T) {
+	template, err := os.ReadFile("../../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const filter = `'{ $.message = "the function cannot start" || $.message = "the function panicked" }'`
+	if found := strings.Count(string(template), filter); found != 4 {
+		t.Errorf("%d functions have the filter %s, want 4", found, filter)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 type Function struct {
 	LogicalID   string
 	Name        string // what it is invoked by, besides its logical id and ARN
+	Alias       string // of the one version there is; "" is none
 	Bootstrap   string // the path of the binary
 	Handler     string
 	Timeout     time.Duration
@@ -195,7 +196,7 @@ func (s *Service) pool(function string) (*pool, error) {
 	}
 	name, qualifier, _ := strings.Cut(name, ":")
 	p, found := s.pools[name]
-	if !found || (qualifier != "" && qualifier != latest) {
+	if !found || (qualifier != "" && qualifier != latest && qualifier != p.function.Alias) {
 		return nil, fmt.Errorf("%s: %w", function, ErrNotFound)
 	}
 	return p, nil

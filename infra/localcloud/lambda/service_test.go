@@ -35,7 +35,7 @@ func newFixture(t *testing.T, change ...func(*Function, *Options)) *fixture {
 	t.Helper()
 	folder := t.TempDir()
 	f := Function{
-		LogicalID: "MyFunction", Name: "my-name", Bootstrap: lambdatest.Bootstrap(t, folder), Handler: "bootstrap",
+		LogicalID: "MyFunction", Name: "my-name", Alias: "live", Bootstrap: lambdatest.Bootstrap(t, folder), Handler: "bootstrap",
 		Timeout: testTimeout, MemoryMB: 256, JSONLogs: true, Environment: map[string]string{"OWN": "value", "EMPTY": ""},
 	}
 	lines := make(lambdatest.Lines, 100)
@@ -107,6 +107,7 @@ func TestFunctionIsFoundBy(t *testing.T) {
 		"arn:aws:lambda:eu-central-1:123456789012:function:my-name":             nil,
 		"arn:aws:lambda:eu-central-1:123456789012:function:MyFunction:$LATEST":  nil,
 		"arn:aws:lambda:eu-central-1:123456789012:function:MyFunction:an-alias": ErrNotFound,
+		"arn:aws:lambda:eu-central-1:123456789012:function:MyFunction:live":     nil,
 		"OtherFunction": ErrNotFound,
 		"":              ErrNotFound,
 	} {

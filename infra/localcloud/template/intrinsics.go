@@ -68,6 +68,9 @@ func (p *parser) reference(at *yaml.Node, name, place string) string {
 	if r, found := p.resources[name]; found {
 		return r.name
 	}
+	if id, isAlias := strings.CutSuffix(name, ".Alias"); isAlias && p.resources[id].alias != "" { // SAM's
+		return p.attributeOf(at, id, "Arn", place) + ":" + p.resources[id].alias
+	}
 	p.mistake(at, "%s: there is no parameter or resource %s", place, name)
 	return ""
 }
@@ -93,6 +96,8 @@ func (p *parser) attributeOf(at *yaml.Node, id, attribute, place string) string 
 		service += "/stream/local"
 	case r.kind == typeQueue && attribute == "QueueName":
 		return r.name
+	case r.kind == typeParameter && attribute == "Value":
+		return r.value
 	case attribute != "Arn" || !found:
 		p.mistake(at, "%s: the attribute %s of %s (%s) is not supported by the local cloud", place, attribute, id, r.kind)
 		return ""

@@ -13,16 +13,19 @@ import (
 // parser walks through the YAML and collects mistakes, so that all are reported at
 // once. After a mistake it goes on with a zero value.
 type parser struct {
-	file      string
-	values    map[string]string   // of the parameters and the pseudo parameters
-	resources map[string]resource // by logical id
-	mistakes  []error
+	file       string
+	values     map[string]string // of the parameters and the pseudo parameters
+	conditions object
+	resources  map[string]resource // by logical id
+	mistakes   []error
 }
 
 // resource is what references need to know of one.
 type resource struct {
-	kind string // its Type
-	name string // its physical name
+	kind  string // its Type
+	name  string // its physical name
+	alias string // of a function: the alias that its versions are published under; "" is none
+	value string // of a parameter in the Parameter Store
 }
 
 // mistake notes one, once: some places are read twice.

@@ -11,7 +11,8 @@ const (
 	typeSecret       = "AWS::SecretsManager::Secret" // #nosec G101 -- the name of a type
 	typeEventBus     = "AWS::Events::EventBus"
 	typePipe         = "AWS::Pipes::Pipe"
-	typeQueue        = "AWS::SQS::Queue" // not local, but referred to
+	typeQueue        = "AWS::SQS::Queue"     // not local, but referred to
+	typeParameter    = "AWS::SSM::Parameter" // likewise
 )
 
 // properties are the fields of a mapping that the local cloud knows: those it
@@ -23,14 +24,16 @@ type properties struct{ read, inert []string }
 var (
 	resourceFields = properties{
 		read:  []string{"Type", "Properties"},
-		inert: []string{"DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata"},
+		inert: []string{"Condition", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata"}, // Condition is seen before
 	}
+	ruleOfParametersFields = properties{read: []string{"RuleCondition", "Assertions"}}
+
 	globalFields = properties{read: []string{"Function"}}
 
 	functionFields = properties{
-		read: []string{"FunctionName", "CodeUri", "Handler", "Runtime", "Timeout", "MemorySize", "LoggingConfig", "Environment", "Events"},
+		read: []string{"FunctionName", "CodeUri", "Handler", "Runtime", "Timeout", "MemorySize", "LoggingConfig", "Environment", "Events", "AutoPublishAlias"},
 		inert: []string{"Description", "Architectures", "Tracing", "Policies", "Role", "PermissionsBoundary", "Tags", "PropagateTags", "KmsKeyArn",
-			"AutoPublishAlias", "DeploymentPreference", "DeadLetterQueue", "EventInvokeConfig",
+			"AutoPublishAliasAllProperties", "DeploymentPreference", "VersionDescription", "VpcConfig", "DeadLetterQueue", "EventInvokeConfig",
 			"ReservedConcurrentExecutions"}, // the local cloud has one limit for all functions
 	}
 	loggingFields     = properties{read: []string{"LogFormat", "LogGroup"}, inert: []string{"ApplicationLogLevel", "SystemLogLevel"}}
@@ -83,7 +86,8 @@ var nameProperty = map[string]string{
 // notLocal reports whether resources of a type have no counterpart here, and need
 // none for the functions to run.
 func notLocal(kind string) bool {
-	for _, prefix := range []string{"AWS::Logs::", "AWS::CloudWatch::", "AWS::IAM::", "AWS::SNS::", "AWS::SQS::", "AWS::Lambda::Permission"} {
+	for _, prefix := range []string{"AWS::Logs::", "AWS::CloudWatch::", "AWS::IAM::", "AWS::SNS::", "AWS::SQS::", "AWS::SSM::", "AWS::EC2::",
+		"AWS::ApiGatewayV2::", "AWS::Lambda::Permission"} {
 		if strings.HasPrefix(kind, prefix) {
 			return true
 		}

@@ -24,11 +24,14 @@ func (p *parser) stack(node *yaml.Node, given map[string]string) *Stack {
 	document := p.object(node, "the template")
 	p.values = pseudoParameters()
 	p.parameters(p.object(document.get("Parameters"), "Parameters"), given)
+	p.conditions = p.object(document.get("Conditions"), "Conditions")
+	p.rules(p.object(document.get("Rules"), "Rules"))
 	globals := p.object(document.get("Globals"), "Globals")
+	globals = p.object(p.choose(globals.node, globals.place), globals.place)
 	globals.only(globalFields)
 
-	all := p.object(document.get("Resources"), "Resources")
-	p.names(all)
+	all := p.existing(p.object(document.get("Resources"), "Resources"))
+	p.names(all, globals.get("Function"))
 	stack := &Stack{NotLocal: map[string]int{}}
 	for id, value := range all.fields() {
 		kind := p.resources[id.Value].kind
@@ -102,6 +105,16 @@ func (p *parser) checkParameter(name, value string, parameter object) {
 			p.mistake(parameter.node, "parameter %s: %q is not %s", name, value, strings.Join(choices, " or "))
 		}
 	}
+	if text := parameter.text("AllowedPattern"); text != "" {
+		// CloudFormation wants the whole value to match.
+		pattern, err := regexp.Compile(`^(?:` + text + `)$`)
+		switch {
+		case err != nil:
+			p.mistake(parameter.node, "parameter %s: %w", name, err)
+		case !pattern.MatchString(value):
+			p.mistake(parameter.node, "parameter %s: %q does not match %s", name, value, text)
+		}
+	}
 	if parameter.text("Type") != "Number" {
 		return
 	}
@@ -113,7 +126,7 @@ func (p *parser) checkParameter(name, value string, parameter object) {
 }
 
 // names notes every resource's type and physical name, for the references.
-func (p *parser) names(all object) {
+func (p *parser) names(all object, functions *yaml.Node) {
 	p.resources = map[string]resource{}
 	for id, value := range all.fields() {
 		r := p.object(value, id.Value)
@@ -122,6 +135,12 @@ func (p *parser) names(all object) {
 			if name := p.object(r.get("Properties"), id.Value).text(property); name != "" {
 				entry.name = name
 			}
+		}
+		switch entry.kind {
+		case typeFunction:
+			entry.alias = p.object(merge(functions, r.get("Properties")), id.Value).text("AutoPublishAlias")
+		case typeParameter:
+			entry.value = r.object("Properties").text("Value")
 		}
 		p.resources[id.Value] = entry
 	}
@@ -139,6 +158,7 @@ func (p *parser) function(id string, o object) Function {
 	f := Function{
 		LogicalID:   id,
 		Name:        p.resources[id].name,
+		Alias:       p.resources[id].alias,
 		CodeURI:     strings.TrimSuffix(o.required("CodeUri"), "/"),
 		Handler:     o.required("Handler"),
 		Timeout:     time.Duration(o.integer("Timeout", defaultTimeoutSeconds, 1, maxTimeoutSeconds)) * time.Second,

@@ -27,6 +27,7 @@ type Stack struct {
 type Function struct {
 	LogicalID   string
 	Name        string // FunctionName, or the logical id
+	Alias       string // that its versions are published under; "" is none
 	CodeURI     string // as the template has it, without a trailing slash
 	Handler     string
 	Timeout     time.Duration

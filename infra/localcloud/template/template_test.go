@@ -1,11 +1,14 @@
 package template
 
 import (
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // TestOwnTemplate reads the project's template. What it asks for is what other
@@ -52,7 +55,7 @@ func TestOwnTemplate(t *testing.T) {
 	if len(stack.Secrets) != 1 || stack.Secrets[0].Name != "G2ASecret" {
 		t.Errorf("secrets: %+v", stack.Secrets)
 	}
-	wantMachine := StateMachine{"OrderWorkflow", "infra/order-workflow.asl.json", map[string]string{"OrderFunctionArn": "arn:aws:lambda:eu-central-1:123456789012:function:OrderFunction"}}
+	wantMachine := StateMachine{"OrderWorkflow", "infra/order-workflow.asl.json", map[string]string{"OrderFunctionArn": "arn:aws:lambda:eu-central-1:123456789012:function:OrderFunction:live"}}
 	if len(stack.StateMachines) != 1 || !reflect.DeepEqual(stack.StateMachines[0], wantMachine) {
 		t.Errorf("state machines: %+v", stack.StateMachines)
 	}
@@ -104,7 +107,7 @@ Resources:
       TableName: the-table
       AttributeDefinitions: [{AttributeName: id, AttributeType: "N"}]
       KeySchema: [{AttributeName: id, KeyType: HASH}]
-  Alarm: {Type: AWS::CloudWatch::Alarm, Condition: Never, Properties: {Whatever: !If [a, b, c]}}
+  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {Whatever: !Join [a, [b, c]]}}
   Queue: {Type: AWS::SQS::Queue}
 `
 
@@ -151,7 +154,7 @@ func TestMistakes(t *testing.T) {
 		{"resource without a type", "  Queue: {Type: AWS::SQS::Queue}", "  Queue: {}", "t.yaml:47: Queue: Type is missing"},
 		{"properties that are no mapping", "  Queue: {Type: AWS::SQS::Queue}", "  S: {Type: AWS::SecretsManager::Secret, Properties: 7}", "t.yaml:47: S is not a mapping"},
 		{"unknown type of resource", "AWS::SQS::Queue", "AWS::Kinesis::Stream", `t.yaml:47: Queue: the type "AWS::Kinesis::Stream" is not supported`},
-		{"resource with a condition", "    Type: AWS::DynamoDB::Table", "    Type: AWS::DynamoDB::Table\n    Condition: Never", "t.yaml:42: Table: Condition is not supported"},
+		{"resource with an unknown condition", "  Queue: {Type: AWS::SQS::Queue}", "  Queue: {Type: AWS::SQS::Queue, Condition: Never}", "t.yaml:47: Queue: there is no condition Never"},
 		{"unknown global", "Globals:", "Globals:\n  Api: {}", "t.yaml:7: Globals: Api is not supported"},
 		{"unknown property of a function", "MemorySize: 512", "Layers: [x]", "t.yaml:18: One: Layers is not supported"},
 		{"unknown property of a table", "TableName: the-table", "GlobalSecondaryIndexes: []", "t.yaml:43: Table: GlobalSecondaryIndexes is not supported"},
@@ -166,7 +169,11 @@ func TestMistakes(t *testing.T) {
 		{"unknown attribute", "!GetAtt One.Arn", "!GetAtt Table.Name", "t.yaml:29: One.Environment.Variables.ARN: the attribute Name of Table (AWS::DynamoDB::Table) is not supported"},
 		{"unknown name in a Sub", "${Stage}/${One}", "${Stag}/${One}", "t.yaml:31: One.Environment.Variables.SUB: there is no parameter or resource Stag"},
 		{"unknown function", "!GetAtt One.Arn", "!Select [0, [a]]", "t.yaml:29: One.Environment.Variables.ARN: the function Select is not supported"},
-		{"unknown function, long form", "!GetAtt One.Arn", "{Fn::If: [a, b, c]}", "t.yaml:29: One.Environment.Variables.ARN: the function If is not supported"},
+		{"unknown function, long form", "!GetAtt One.Arn", "{Fn::Select: [0, [a]]}", "t.yaml:29: One.Environment.Variables.ARN: the function Select is not supported"},
+		{"choice by an unknown condition", "!GetAtt One.Arn", "{Fn::If: [a, b, c]}", "t.yaml:29: One.Properties.Environment.Variables.ARN: there is no condition a"},
+		{"choice of one value", "!GetAtt One.Arn", "!If [a, b]", "t.yaml:29: One.Properties.Environment.Variables.ARN: If needs a condition and two values"},
+		{"alias of a function that has none", "!GetAtt One.Arn", "!Ref One.Alias", "t.yaml:29: One.Environment.Variables.ARN: there is no parameter or resource One.Alias"},
+		{"unknown kind of condition", "Globals:", "Rules: {R: {RuleCondition: !Contains [[a], a]}}\nGlobals:", "t.yaml:6: Rules.R is not a condition"},
 		{"unknown event", "{Type: HttpApi, Properties", "{Type: SQS, Properties", "t.yaml:34: One.Events.Get: an event of type SQS is not supported"},
 		{"any method", "Method: get", "Method: any", "t.yaml:34: One.Events.Get: ANY /one is not supported"},
 		{"path with a parameter", "Path: /one", `Path: "/one/{id}"`, "t.yaml:34: One.Events.Get: GET /one/{id} is not supported"},
@@ -223,5 +230,72 @@ func TestNoTemplate(t *testing.T) {
 	}
 	if _, err := Parse("t.yaml", nil, nil); err == nil || err.Error() != "t.yaml: is empty" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestVersionsFollowParameters: a parameter that a function has is in the description of
+// its versions, or a new value would not reach the alias.
+func TestVersionsFollowParameters(t *testing.T) {
+	text, err := os.ReadFile("../../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Parameters map[string]any       `yaml:"Parameters"`
+		Conditions map[string]yaml.Node `yaml:"Conditions"`
+		Globals    struct {
+			Function yaml.Node `yaml:"Function"`
+		} `yaml:"Globals"`
+		Resources map[string]struct {
+			Type       string    `yaml:"Type"`
+			Properties yaml.Node `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	// used are the parameters that a function's configuration refers to, itself or through
+	// a condition. What SAM makes of the rest is no part of a version.
+	var used func(node *yaml.Node) []string
+	used = func(node *yaml.Node) (names []string) {
+		if condition, found := document.Conditions[node.Value]; found {
+			names = used(&condition)
+		}
+		if _, found := document.Parameters[node.Value]; found && node.Tag == "!Ref" {
+			names = append(names, node.Value)
+		}
+		for i, child := range node.Content {
+			beside := []string{"Policies", "Events", "DeploymentPreference", "VersionDescription"}
+			if node.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains(beside, node.Content[i-1].Value) {
+				continue
+			}
+			names = append(names, used(child)...)
+		}
+		return names
+	}
+	functions := 0
+	for id, r := range document.Resources {
+		if r.Type != typeFunction {
+			continue
+		}
+		functions++
+		var own struct {
+			VersionDescription string `yaml:"VersionDescription"`
+		}
+		if err := r.Properties.Decode(&own); err != nil {
+			t.Fatal(err)
+		}
+		want := append(used(&document.Globals.Function), used(&r.Properties)...)
+		if len(want) < 9 {
+			t.Errorf("%s: only %v are found", id, want)
+		}
+		for _, name := range want {
+			if !strings.Contains(own.VersionDescription, "${"+name+"}") {
+				t.Errorf("%s: VersionDescription does not have the parameter %s", id, name)
+			}
+		}
+	}
+	if functions != 4 {
+		t.Errorf("%d functions", functions)
 	}
 }

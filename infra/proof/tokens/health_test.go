@@ -60,6 +60,7 @@ func hang(t *testing.T, l *line) {
 // healthReport is what health reports.
 type healthReport struct {
 	Status       string                                `json:"status"`
+	Version      string                                `json:"version"`
 	CheckedAt    int64                                 `json:"checked_at"`
 	Age          int64                                 `json:"age_seconds"`
 	Dependencies map[string]map[string]json.RawMessage `json:"dependencies"`
@@ -105,8 +106,8 @@ func (s *stack) scheduled() healthReport {
 	return s.report(result.Payload)
 }
 
-// report reads a report, and checks that it names each dependency, its latency and the
-// token's life, and nothing else.
+// report reads a report, and checks that it names the version, each dependency, its latency
+// and the token's life, and nothing else.
 func (s *stack) report(body []byte) (report healthReport) {
 	s.t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -123,7 +124,7 @@ func (s *stack) report(body []byte) (report healthReport) {
 			s.t.Errorf("%s is %s, want its status and latency", name, check)
 		}
 	}
-	if report.CheckedAt == 0 || (report.TTL > 0) != (report.status("token") == "ok") {
+	if report.Version == "" || report.CheckedAt == 0 || (report.TTL > 0) != (report.status("token") == "ok") {
 		s.t.Errorf("the report is %s", body)
 	}
 	for _, secret := range []string{original.Hash.Reveal(), original.Key.Reveal(), "127.0.0.1", "Table", "503", "as a test wished"} {

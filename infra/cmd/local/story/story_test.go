@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,7 +77,34 @@ func TestStory(t *testing.T) {
 					t.Errorf("the story prints %q", secret)
 				}
 			}
+			wantVersions(t, stack)
 		})
+	}
+}
+
+// wantVersions: every line of every function, a metric's too, has the version that was
+// built as its one version.
+func wantVersions(t *testing.T, stack story.Stack) {
+	t.Helper()
+	built, err := exec.Command("git", "-C", repository, "describe", "--always", "--dirty", "--tags").Output()
+	version := strings.TrimSpace(string(built))
+	if err != nil {
+		version = "unknown" // outside git
+	}
+	files, err := filepath.Glob(filepath.Join(stack.Logs, "*Function.log"))
+	if err != nil || len(files) != 4 {
+		t.Fatalf("logs: %v, %v", files, err)
+	}
+	for _, file := range files {
+		logged, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(logged)) {
+			if strings.Count(line, `"version":`) != 1 || !strings.Contains(line, `"version":"`+version+`"`) {
+				t.Errorf("%s: want the version %s once: %s", filepath.Base(file), version, line)
+			}
+		}
 	}
 }
 
