@@ -27,8 +27,9 @@ import (
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 )
 
-// recorder stands before DynamoDB and notes what is asked of it, as IAM names it:
-// "PutItem StateTable". A transaction is the actions that it is made of.
+// recorder stands before DynamoDB and notes what is asked of it, as IAM names it, with the
+// kind of item: "PutItem StateTable NONCE#*". A transaction is the actions that it is made
+// of.
 type recorder struct {
 	engine http.Handler
 
@@ -45,21 +46,36 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	request.Body = io.NopCloser(bytes.NewReader(body))
 	_, operation, _ := strings.Cut(request.Header.Get("X-Amz-Target"), ".")
 	var fields struct {
-		TableName     string
-		TransactItems []map[string]struct{ TableName string }
+		asked
+		TransactItems []map[string]asked
 	}
 	_ = json.Unmarshal(body, &fields) // what is no JSON, the engine refuses
 	r.mu.Lock()
 	for _, one := range fields.TransactItems {
 		for action, item := range one {
-			r.asked[action+"Item "+item.TableName] = true
+			r.asked[action+"Item "+item.of()] = true
 		}
 	}
 	if fields.TableName != "" {
-		r.asked[operation+" "+fields.TableName] = true
+		r.asked[operation+" "+fields.of()] = true
 	}
 	r.mu.Unlock()
 	r.engine.ServeHTTP(w, request)
+}
+
+// asked is what a request to DynamoDB is about.
+type asked struct {
+	TableName string
+	Key, Item struct{ PK struct{ S string } }
+}
+
+// of returns the table and the kind of item, as a policy's dynamodb:LeadingKeys has it.
+func (a asked) of() string {
+	kind, _, more := strings.Cut(a.Key.PK.S+a.Item.PK.S, "#")
+	if more {
+		kind += "#*"
+	}
+	return strings.TrimSpace(a.TableName + " " + kind)
 }
 
 // taken gives what was asked since it was last called.
@@ -175,8 +191,13 @@ func policy(t *testing.T, function string) (allowed []string) {
 	}
 	var policies []struct {
 		Statement []struct {
-			Action   yaml.Node `yaml:"Action"`
-			Resource string    `yaml:"Resource"`
+			Action    yaml.Node `yaml:"Action"`
+			Resource  string    `yaml:"Resource"`
+			Condition struct {
+				Keys struct {
+					Leading []string `yaml:"dynamodb:LeadingKeys"`
+				} `yaml:"ForAllValues:StringLike"`
+			} `yaml:"Condition"`
 		} `yaml:"Statement"`
 	}
 	node := template.Resources[function].Properties.Policies
@@ -186,8 +207,14 @@ func policy(t *testing.T, function string) (allowed []string) {
 	for _, p := range policies {
 		for _, statement := range p.Statement {
 			for _, action := range append([]*yaml.Node{&statement.Action}, statement.Action.Content...) {
-				if name, found := strings.CutPrefix(action.Value, "dynamodb:"); found {
-					allowed = append(allowed, name+" "+strings.TrimSuffix(statement.Resource, ".Arn"))
+				name, found := strings.CutPrefix(action.Value, "dynamodb:")
+				if found && len(statement.Condition.Keys.Leading) == 0 {
+					t.Errorf("%s may %s any item of %s", function, name, statement.Resource)
+				}
+				for _, kind := range statement.Condition.Keys.Leading {
+					if found {
+						allowed = append(allowed, name+" "+strings.TrimSuffix(statement.Resource, ".Arn")+" "+kind)
+					}
 				}
 			}
 		}
