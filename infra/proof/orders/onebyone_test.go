@@ -91,10 +91,13 @@ func TestOneByOne(t *testing.T) {
 		if market.name != string(market.api) {
 			where = engines[:1] // what differs is G2A
 		}
-		for _, engine := range where {
+		for n, engine := range where {
 			for pending := range 2 {
-				if market.pieces() > 1 && pending > 0 {
+				switch {
+				case market.pieces() > 1 && pending > 0:
 					continue // each piece is an order like any other
+				case market.api == g2a.ExportV2 && pending == 0 && (n > 0 || len(where) == 1):
+					continue // the calls of an order that is pending are those of one that is not, and more
 				}
 				market.v2.PartialKeys = pending
 				t.Run(fmt.Sprintf("%s %s, pending %d times", market.name, engine.name, pending), func(t *testing.T) {
