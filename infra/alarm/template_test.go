@@ -22,22 +22,22 @@ func load(t *testing.T, api string) []alarm.Alarm {
 	return alarms
 }
 
-// TestTokenAlarms: a stack that buys on v1 has no alarm about the token, nor about the
-// function that refreshes it.
-func TestTokenAlarms(t *testing.T) {
-	about := []string{"TokenAlarm", "TokenHealthAlarm", "TokenRefreshAlarm", "TokenTTLAlarm", "TokenStoreAlarm",
+// TestAlarmsOfV2: a stack that buys on v1 has no alarm about the token, nor about the
+// function that refreshes it, nor about what v1 says otherwise.
+func TestAlarmsOfV2(t *testing.T) {
+	onV2 := []string{"PaymentUnknownAlarm", "TokenAlarm", "TokenHealthAlarm", "TokenRefreshAlarm", "TokenTTLAlarm", "TokenStoreAlarm",
 		"TokenRefreshErrorsAlarm", "TokenRefreshThrottlesAlarm", "TokenRefreshDurationAlarm"}
 	v1, v2 := load(t, "v1"), load(t, "v2")
 	named := func(in []alarm.Alarm, name string) bool {
 		return slices.ContainsFunc(in, func(a alarm.Alarm) bool { return a.Name == name })
 	}
 	for _, each := range v2 {
-		if isAbout := slices.Contains(about, each.Name); named(v1, each.Name) == isAbout {
-			t.Errorf("%s is on v1: %t", each.Name, !isAbout)
+		if of := slices.Contains(onV2, each.Name); named(v1, each.Name) == of {
+			t.Errorf("%s is on v1: %t", each.Name, !of)
 		}
 	}
-	if len(v2)-len(v1) != len(about) {
-		t.Errorf("%d alarms on v2, %d on v1, and %d are about the token", len(v2), len(v1), len(about))
+	if len(v2)-len(v1) != len(onV2) {
+		t.Errorf("%d alarms on v2, %d on v1, and %d are of v2", len(v2), len(v1), len(onV2))
 	}
 }
 
