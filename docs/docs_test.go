@@ -93,6 +93,7 @@ var arrows = map[string][]string{
 	"infra/localcloud":  {"infra/cmd", "infra/proof", "infra/engine"},
 	"infra/cmd":         {"infra/proof", "infra/engine"},
 	"infra/engine":      {"infra/cmd", "infra/proof", "infra/localcloud", "shared"},
+	"infra/alarm":       {"infra/cmd", "infra/proof", "infra/engine", "shared", "functions"},
 	"infra/proof/stack": {"infra/cmd", "infra/engine"},
 }
 

@@ -71,8 +71,21 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 func (h handler) fail(ctx context.Context, started time.Time, in input, failure messages.InvokeResponse_Error) error {
 	h.log.ErrorContext(ctx, "order not advanced", append(h.about(started, in), "error_name", failure.Type, "error", failure.Message)...)
 	h.metrics.Count("OrderError", telemetry.Dimension{Name: "error", Value: failure.Type})
+	h.countFault(failure)
 	function.CountRejection(h.metrics, failure)
 	return failure
+}
+
+// countFault counts a failure without its name: OrderRefused where nothing is broken, since
+// the caller is at fault or another one is at work, else OrderFault. Alarms need the two
+// without dimensions, over which they cannot add up.
+func (h handler) countFault(failure messages.InvokeResponse_Error) {
+	switch failure.Type {
+	case function.InvalidOrder, function.OrderConflict, function.OrderBusy:
+		h.metrics.Count("OrderRefused", telemetry.Dimension{})
+	default:
+		h.metrics.Count("OrderFault", telemetry.Dimension{})
+	}
 }
 
 func (h handler) about(started time.Time, in input) []any {

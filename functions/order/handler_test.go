@@ -246,6 +246,10 @@ func TestErrors(t *testing.T) {
 			if got.metrics["OrderError"] != 1.0 || got.metrics["error"] != tt.want.Type {
 				t.Errorf("metrics %v", got.metrics)
 			}
+			refused := tt.want.Type == "InvalidOrder" || tt.want.Type == "OrderConflict" || tt.want.Type == "OrderBusy"
+			if (got.metrics["OrderRefused"] == 1.0) != refused || (got.metrics["OrderFault"] == 1.0) == refused {
+				t.Errorf("metrics %v, want OrderRefused: %t, else OrderFault", got.metrics, refused)
+			}
 			if _, rejected := got.metrics["CredentialsRejected"]; rejected != (tt.want.Type == "CredentialsRejected") {
 				t.Errorf("metrics %v", got.metrics)
 			}

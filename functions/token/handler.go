@@ -32,6 +32,10 @@ type handler struct {
 	clock   func() time.Time
 	log     *slog.Logger
 	metrics telemetry.Metrics
+	// needed: orders are bought with the token. Without that credentials that are rejected
+	// here are logged and not counted as such: nobody shall be called for a token that
+	// nothing uses.
+	needed bool
 }
 
 // Invoke implements lambda.Handler.
@@ -57,6 +61,8 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 func (h handler) fail(ctx context.Context, failure messages.InvokeResponse_Error) error {
 	h.log.ErrorContext(ctx, "no token", "error_name", failure.Type, "error", failure.Message)
 	h.metrics.Count("TokenError", telemetry.Dimension{})
-	function.CountRejection(h.metrics, failure)
+	if h.needed {
+		function.CountRejection(h.metrics, failure)
+	}
 	return failure
 }

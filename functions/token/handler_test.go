@@ -36,9 +36,15 @@ func (s source) Token(ctx context.Context) (g2a.Token, error) { return s(ctx) }
 // invoke calls the handler as aws-lambda-go does.
 func invoke(t *testing.T, tokens g2a.TokenSource, payload string) (output []byte, log, metrics string, err error) {
 	t.Helper()
+	return invokeWhere(t, true, tokens, payload)
+}
+
+// invokeWhere is invoke where orders need the token, or not.
+func invokeWhere(t *testing.T, needed bool, tokens g2a.TokenSource, payload string) (output []byte, log, metrics string, err error) {
+	t.Helper()
 	var logged, measured bytes.Buffer
 	clock := func() time.Time { return now }
-	h := handler{tokens: tokens, clock: clock, log: telemetry.NewLogger(&logged), metrics: telemetry.Metrics{Writer: &measured, Clock: clock}}
+	h := handler{tokens: tokens, clock: clock, log: telemetry.NewLogger(&logged), metrics: telemetry.Metrics{Writer: &measured, Clock: clock}, needed: needed}
 	//lint:ignore SA1029 the key is aws-lambda-go's
 	ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root="+root)
 	output, err = lambda.NewHandler(h).Invoke(ctx, []byte(payload))
@@ -124,6 +130,20 @@ func TestErrors(t *testing.T) {
 				t.Errorf("metrics %s", metrics)
 			}
 		})
+	}
+}
+
+// TestRejectedWhereNothingNeedsTheToken: nobody is called for it. The failure is still the
+// run's.
+func TestRejectedWhereNothingNeedsTheToken(t *testing.T) {
+	_, log, metrics, err := invokeWhere(t, false, source(func(context.Context) (g2a.Token, error) {
+		return g2a.Token{}, g2a.ErrCredentialsRejected
+	}), schedule)
+	if failure, named := err.(messages.InvokeResponse_Error); !named || failure.Type != "CredentialsRejected" { // as aws-lambda-go looks at it
+		t.Errorf("got %#v", err)
+	}
+	if object(t, log)["error_name"] != "CredentialsRejected" || object(t, metrics)["TokenError"] != 1.0 {
+		t.Errorf("logged %s, metrics %s", log, metrics)
 	}
 }
 

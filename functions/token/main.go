@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/g2a-lambda/g2a-lambda/functions/internal/function"
+	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry"
 	"github.com/g2a-lambda/g2a-lambda/shared/telemetry/xray"
 )
@@ -19,5 +20,8 @@ func main() {
 		Log: log, Metrics: metrics, Tracer: environment.Tracer,
 	})
 	tokens.KeepFor = keepFor
-	function.Start(log, handler{tokens: tokens, clock: time.Now, log: log, metrics: metrics})
+	function.Start(log, handler{
+		tokens: tokens, clock: time.Now, log: log, metrics: metrics,
+		needed: environment.G2A.ExportAPI == g2a.ExportV2,
+	})
 }

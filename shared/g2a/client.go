@@ -44,6 +44,7 @@ type Observer interface {
 type Call struct {
 	Method        string
 	Route         string        // the path's template
+	OfToken       bool          // it asks for an access token
 	Status        int           // HTTP status of the last attempt, 0 without an answer
 	Attempts      int           // requests that were handed to the transport
 	Latency       time.Duration // of all attempts, with the waits between them
@@ -178,7 +179,7 @@ type answer struct {
 func (c *Client) do(ctx context.Context, r request, read func(*answer) error) (err error) {
 	ctx, id := correlated(ctx)
 	started := c.options.Clock()
-	call := Call{Method: r.method, Route: r.route, CorrelationID: id}
+	call := Call{Method: r.method, Route: r.route, OfToken: r.api == tokenAPI, CorrelationID: id}
 	ctx, finish := c.options.Observer.StartCall(ctx, r.method, r.route)
 	defer func() {
 		call.Latency = c.options.Clock().Sub(started)

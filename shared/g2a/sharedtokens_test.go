@@ -458,6 +458,8 @@ func TestTokenServerDown(t *testing.T) {
 		store, server := &memoryStore{}, &tokenServer{life: time.Hour}
 		s := shared(store, server, "me")
 		s.Log = slog.New(slog.DiscardHandler)
+		told := 0
+		s.RefreshFailed = func() { told++ }
 		remembered := g2a.RememberTokens(s, time.Now)
 		if _, err := remembered.Token(t.Context()); err != nil {
 			t.Fatal(err)
@@ -482,6 +484,35 @@ func TestTokenServerDown(t *testing.T) {
 		}
 		if tries := int(server.fetched.Load()) - 1; tries < 40 || tries > 60 { // 590 s of it
 			t.Errorf("%d tries to replace it, want one in 10 s", tries)
+		} else if told != tries {
+			t.Errorf("%d failures told of %d, most of them while the old token served", told, tries)
+		}
+	})
+}
+
+// TestRefreshRejected: while G2A rejects the credentials it is asked ever more rarely, and
+// each run that leaves a due token in its place still tells of it.
+func TestRefreshRejected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, server := &memoryStore{}, &tokenServer{life: time.Hour}
+		s := shared(store, server, "me")
+		s.Log = slog.New(slog.DiscardHandler)
+		told := 0
+		s.RefreshFailed = func() { told++ }
+		if _, err := s.Token(t.Context()); err != nil || told != 0 {
+			t.Fatalf("error %v, %d failures told", err, told)
+		}
+		server.err = g2a.ErrCredentialsRejected
+		time.Sleep(50 * time.Minute)
+		const serves, ended = 8, 20 // runs, one a minute
+		for run := range serves + ended {
+			if _, err := s.Token(t.Context()); (err == nil) != (run < serves) {
+				t.Errorf("run %d: error %v", run, err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if told != serves+ended || server.fetched.Load() > 8 {
+			t.Errorf("%d failures told in %d runs, %d fetches", told, serves+ended, server.fetched.Load())
 		}
 	})
 }

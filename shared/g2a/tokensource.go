@@ -184,6 +184,10 @@ type SharedTokens struct {
 	KeepFor time.Duration
 	// StoreFailed is called each time the store fails, besides the log; nil is not.
 	StoreFailed func()
+	// RefreshFailed is called each time a token that is due to be replaced could not be,
+	// because G2A gave none or is not asked while it rejects the credentials, even where
+	// the old one still serves. nil is not.
+	RefreshFailed func()
 }
 
 // Token implements TokenSource.
@@ -220,9 +224,13 @@ func (s *SharedTokens) tokenFor(ctx context.Context, credentials Credentials) (T
 		mine := kept.Token.shifted(-ahead)
 		usable, rejected := kept.Token.Usable(now), kept.Rejection.stands(now)
 		switch {
-		case s.fresh(kept.Token, now), usable && rejected:
+		case s.fresh(kept.Token, now):
+			return mine, nil
+		case rejected && usable:
+			s.refreshFailed()
 			return mine, nil
 		case rejected:
+			s.refreshFailed()
 			return Token{}, fmt.Errorf("G2A is not asked for a token before %s: %w", kept.Rejection.Until.UTC().Format(time.RFC3339), ErrCredentialsRejected)
 		}
 		if kept.Lease.over(now) || kept.Lease.Owner == s.Owner {
@@ -271,6 +279,7 @@ func (s *SharedTokens) replace(ctx context.Context, credentials Credentials, kep
 	fingerprint := credentials.Fingerprint()
 	token, err := s.Fetch(ctx, credentials)
 	if err != nil {
+		s.refreshFailed()
 		now, rejection := s.Clock().Add(ahead), kept.Rejection
 		if errors.Is(err, ErrCredentialsRejected) {
 			rejection = rejection.next(now)
@@ -316,6 +325,7 @@ func (s *SharedTokens) withoutStore(ctx context.Context, credentials Credentials
 	s.storeFailed(ctx, "could not read the shared token; fetching one for this instance alone", cause)
 	token, err := s.Fetch(ctx, credentials)
 	if err != nil {
+		s.refreshFailed()
 		return Token{}, fmt.Errorf("fetching a token: %w", err)
 	}
 	return token, nil
@@ -325,6 +335,12 @@ func (s *SharedTokens) storeFailed(ctx context.Context, what string, err error) 
 	s.Log.WarnContext(ctx, what, "error", err.Error())
 	if s.StoreFailed != nil {
 		s.StoreFailed()
+	}
+}
+
+func (s *SharedTokens) refreshFailed() {
+	if s.RefreshFailed != nil {
+		s.RefreshFailed()
 	}
 }
 

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/g2a-lambda/g2a-lambda/shared/g2a"
@@ -40,6 +41,8 @@ func (c Calls) StartCall(ctx context.Context, method, route string) (context.Con
 	}
 }
 
+// tell logs and counts a call. G2AFault counts, over all routes, those at which G2A is
+// at fault or beyond reach: an alarm cannot add up over dimensions.
 func (c Calls) tell(ctx context.Context, call g2a.Call) {
 	retries := max(0, call.Attempts-1)
 	attributes := []any{
@@ -56,4 +59,15 @@ func (c Calls) tell(ctx context.Context, call g2a.Call) {
 	c.Metrics.Emit(Dimension{"route", call.Method + " " + call.Route},
 		Metric{"G2ACall", 1, Count}, Metric{"G2AError", failed, Count},
 		Metric{"G2ARetry", float64(retries), Count}, Metric{"G2ALatency", float64(call.Latency.Milliseconds()), Milliseconds})
+	if isFault(call) {
+		c.Metrics.Count("G2AFault", Dimension{})
+	}
+}
+
+// isFault reports whether a call failed in a way that no order is an answer to. Credentials
+// that are rejected are counted by the function that they stop. A token that is due and not
+// available is counted as such: where orders need none, it is no fault of an order's call.
+func isFault(call g2a.Call) bool {
+	return !call.OfToken && (errors.Is(call.Err, g2a.ErrUnavailable) || errors.Is(call.Err, g2a.ErrThrottled) ||
+		errors.Is(call.Err, g2a.ErrMalformedAnswer))
 }

@@ -29,6 +29,38 @@ func (r *tracer) Start(ctx context.Context, namespace telemetry.Namespace, name 
 	}
 }
 
+// TestFaultsOfG2A: a fault is one more metric, without dimensions. What G2A decides is none,
+// nor is a call for a token.
+func TestFaultsOfG2A(t *testing.T) {
+	for _, test := range []struct {
+		err     error
+		ofToken bool
+		want    bool
+	}{
+		{err: nil},
+		{err: g2a.ErrUnavailable, want: true},
+		{err: g2a.ErrThrottled, want: true},
+		{err: g2a.ErrMalformedAnswer, want: true},
+		{err: g2a.ErrUnavailable, ofToken: true},
+		{err: g2a.ErrCredentialsRejected},
+		{err: g2a.ErrInsufficientFunds},
+		{err: g2a.ErrNotFound},
+		{err: g2a.ErrInvalidRequest},
+	} {
+		emitted := &output{}
+		calls := telemetry.Calls{Log: telemetry.NewLogger(&output{}), Metrics: metricsTo(emitted), Tracer: &tracer{}}
+		_, finish := calls.StartCall(t.Context(), "GET", "/products")
+		finish(g2a.Call{Method: "GET", Route: "/products", OfToken: test.ofToken, Err: test.err})
+		faults := emitted.pieces[1:]
+		if len(faults) > 0 != test.want {
+			t.Errorf("%v, of a token %t: further metrics %q", test.err, test.ofToken, faults)
+		}
+		if test.want && fmt.Sprint(readMetrics(t, faults[0])) != "[G2AFault=1 Count]" {
+			t.Errorf("%v: metrics %q", test.err, faults)
+		}
+	}
+}
+
 func TestCalls(t *testing.T) {
 	failed := errors.New("GET /order/key/{id}: not enough funds (HTTP 403)")
 	tests := []struct {

@@ -2,6 +2,7 @@ package function_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -65,5 +66,13 @@ func TestSharedTokens(t *testing.T) {
 	}
 	if !strings.Contains(counted.String(), `"TokenStoreDown":1`) || !strings.Contains(log.String(), `"level":"WARN"`) {
 		t.Errorf("without the table: logged %s, counted %s", log.String(), counted.String())
+	}
+	if strings.Contains(counted.String(), "TokenRefreshFailed") {
+		t.Errorf("G2A gave a token, and counted is %s", counted.String())
+	}
+	third := source()
+	third.Fetch = func(context.Context, g2a.Credentials) (g2a.Token, error) { return g2a.Token{}, g2a.ErrUnavailable }
+	if _, err := third.Token(t.Context()); err == nil || !strings.Contains(counted.String(), `"TokenRefreshFailed":1`) {
+		t.Errorf("without G2A: error %v, counted %s", err, counted.String())
 	}
 }

@@ -65,6 +65,15 @@ var (
 	patternFields    = properties{read: []string{"Pattern"}}
 	pipeBusFields    = properties{read: []string{"Source", "DetailType"}}
 
+	alarmResourceFields = properties{read: []string{"Type", "Properties", "Condition"}}
+	alarmFields         = properties{
+		read: []string{"AlarmDescription", "Namespace", "MetricName", "Dimensions", "Statistic", "Period", "Metrics", "EvaluationPeriods",
+			"DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData", "AlarmActions", "OKActions"},
+	}
+	metricQueryFields = properties{read: []string{"Id", "Expression", "MetricStat", "ReturnData"}, inert: []string{"Label"}}
+	metricStatFields  = properties{read: []string{"Metric", "Period", "Stat"}}
+	metricFields      = properties{read: []string{"Namespace", "MetricName", "Dimensions"}}
+
 	secretFields       = properties{read: []string{"Name", "Description"}, inert: []string{"GenerateSecretString", "SecretString", "KmsKeyId", "Tags"}}
 	stateMachineFields = properties{
 		read:  []string{"Name", "DefinitionUri", "DefinitionSubstitutions"},

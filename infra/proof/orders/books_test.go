@@ -27,6 +27,7 @@ type audit struct {
 	revealed int // keys
 	stored   int // of them
 	reported int // of those that are not stored: in a record that needs attention
+	raw      int // of the reported: in an answer that was kept as it came
 	lost     int // neither
 	problems []string
 }
@@ -92,7 +93,7 @@ func (a *audit) order(o *order, record map[string]string, keys []string, sold []
 		for n, sum := range at.KeysSHA256 {
 			stored := have[sum] == 1 && (at.ID == own || pieces > 1)
 			if n < at.KeysRevealed {
-				a.key(o, at, step, stored)
+				a.key(o, at, record, stored)
 			} else if stored {
 				a.problem(o, "has a key that G2A has not revealed")
 			}
@@ -140,13 +141,16 @@ func digest(key string) string {
 }
 
 // key tells where a revealed key has come to.
-func (a *audit) key(o *order, at g2atest.OrderRecord, step string, stored bool) {
+func (a *audit) key(o *order, at g2atest.OrderRecord, record map[string]string, stored bool) {
 	a.revealed++
-	switch {
+	switch step := record["step"]; {
 	case stored:
 		a.stored++
 	case step == "needs_attention":
 		a.reported++
+		if record["reason"] == "key_unreadable" {
+			a.raw++
+		}
 	default:
 		a.lost++
 		a.problem(o, "the key of %s is lost, and the record says %s", at.ID, step)

@@ -45,6 +45,7 @@ func (r *report) add(other report) {
 	r.revealed += other.revealed
 	r.stored += other.stored
 	r.reported += other.reported
+	r.raw += other.raw
 	r.lost += other.lost
 	r.invocations += other.invocations
 	r.late += other.late
@@ -96,6 +97,7 @@ func (r *report) print(t testing.TB) {
 	line("keys revealed", r.revealed)
 	line("  stored", r.stored)
 	line("  reported as lost", r.reported)
+	line("    kept as they came", r.raw)
 	line("  lost in silence", r.lost)
 	if r.seed != 0 {
 		line("seed", r.seed)

@@ -459,10 +459,11 @@ func (e execution) untilFailed(name string) {
 	e.Helper()
 	e.until(name, func() bool {
 		h := e.history()
-		if h.count(types.HistoryEventTypeExecutionSucceeded)+h.count(types.HistoryEventTypeExecutionFailed) > 0 {
+		failed := slices.Contains(h.failures(), name)
+		if !failed && h.count(types.HistoryEventTypeExecutionSucceeded)+h.count(types.HistoryEventTypeExecutionFailed) > 0 {
 			e.Fatalf("the execution has ended without %s\n%s", name, h)
 		}
-		return slices.Contains(h.failures(), name)
+		return failed
 	})
 }
 
