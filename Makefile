@@ -69,13 +69,16 @@ build-WebhookFunction build-OrderFunction build-TokenRefreshFunction build-Healt
 .PHONY: test
 test: build dynamodb-local moto
 	go test -race ./...
-	go test -race -tags lighttrace ./shared/telemetry/... ./functions/...
+	go test -race -tags lighttrace $(TRACED)
 	go test -race -v -run Linearizable ./shared/store
 	go test -race -v -p 1 $(PROOFS)
 
 # The promises proven from outside: on real binaries, which are killed, with real
 # engines, which are stopped.
 PROOFS := -tags proof ./infra/proof/...
+
+# What TRACE decides.
+TRACED := ./shared/telemetry/xray ./functions/internal/... ./functions/webhook
 
 # The same at full size: hours.
 .PHONY: soak
@@ -106,7 +109,7 @@ lint: go lint-template
 	go vet -tags proof ./...
 	go vet -tags 'proof lighttrace' ./...
 	go run $(STATICCHECK) -tags proof ./...
-	go run $(STATICCHECK) -tags lighttrace ./shared/telemetry/... ./functions/...
+	go run $(STATICCHECK) -tags lighttrace $(TRACED)
 
 # The template by CloudFormation's schemas and by SAM's own. Without Python, which both
 # need, that is left out; in CI that is a failure.
