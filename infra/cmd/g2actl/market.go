@@ -55,7 +55,7 @@ func listProducts(flags *flag.FlagSet) action {
 	limit := limitFlag(flags)
 	return func(ctx context.Context, t *tool, _ []string) error {
 		query.MinPriceFrom, query.MinPriceTo = *from, *to
-		shop, err := t.access.shop(ctx)
+		cfg, err := g2a.ParseConfig(t.access.lookup)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func listProducts(flags *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		if shop.ChargesOnCreation() { // the Export API v2
+		if cfg.ExportAPI == g2a.ExportV2 {
 			if query.MinQuantity > 0 || query.MinPriceFrom != nil || query.MinPriceTo != nil {
 				return errors.New("the Export API v2 does not select products by stock or price")
 			}

@@ -98,6 +98,19 @@ func printAll[T any](t *tool, what string, all iter.Seq2[T, error], limit int, r
 	return list.end()
 }
 
+// allOnMarket is for a command that prints a whole list of G2A's, limit entries of it.
+func allOnMarket[T any](
+	what string, limit *int, list func(context.Context, *g2a.Client) iter.Seq2[T, error], rowOf func(T) row,
+) action {
+	return func(ctx context.Context, t *tool, _ []string) error {
+		market, err := t.access.market(ctx)
+		if err != nil {
+			return err
+		}
+		return printAll(t, what, list(ctx, market), *limit, rowOf)
+	}
+}
+
 // countries are all that a simulation tells of, sorted.
 func countries(simulation g2a.PriceSimulation) []string {
 	all := map[string]bool{}
@@ -142,14 +155,10 @@ func listOffers(flags *flag.FlagSet) action {
 	flags.StringVar((*string)(&query.Type), "type", "", "only offers of this type: "+offerTypes)
 	active := boolFlag(flags, "active", "only offers that are active, or are not: `true` or false")
 	limit := limitFlag(flags)
-	return func(ctx context.Context, t *tool, _ []string) error {
+	return allOnMarket("offers", limit, func(ctx context.Context, market *g2a.Client) iter.Seq2[g2a.Offer, error] {
 		query.Active = *active
-		market, err := t.access.market(ctx)
-		if err != nil {
-			return err
-		}
-		return printAll(t, "offers", market.AllOffers(ctx, query), *limit, offerRow)
-	}
+		return market.AllOffers(ctx, query)
+	}, offerRow)
 }
 
 func showOffer(*flag.FlagSet) action {
@@ -274,15 +283,11 @@ func listBestsellers(flags *flag.FlagSet) action {
 		return nil
 	})
 	limit := limitFlag(flags)
-	return func(ctx context.Context, t *tool, _ []string) error {
-		market, err := t.access.market(ctx)
-		if err != nil {
-			return err
-		}
-		return printAll(t, "bestsellers", market.AllBestsellers(ctx, query), *limit, func(b g2a.Bestseller) row {
-			return row{{"product_id", b.ProductID}, {"sold", b.Sold}}
-		})
-	}
+	return allOnMarket("bestsellers", limit, func(ctx context.Context, market *g2a.Client) iter.Seq2[g2a.Bestseller, error] {
+		return market.AllBestsellers(ctx, query)
+	}, func(b g2a.Bestseller) row {
+		return row{{"product_id", b.ProductID}, {"sold", b.Sold}}
+	})
 }
 
 // listCompetitors prints one page, whose order is G2A's.
@@ -326,13 +331,9 @@ func listSales(flags *flag.FlagSet) action {
 		return nil
 	})
 	limit := limitFlag(flags)
-	return func(ctx context.Context, t *tool, _ []string) error {
-		market, err := t.access.market(ctx)
-		if err != nil {
-			return err
-		}
-		return printAll(t, "sales", market.AllSellerOrders(ctx, query), *limit, saleRow)
-	}
+	return allOnMarket("sales", limit, func(ctx context.Context, market *g2a.Client) iter.Seq2[g2a.SellerOrder, error] {
+		return market.AllSellerOrders(ctx, query)
+	}, saleRow)
 }
 
 func showSale(*flag.FlagSet) action {
