@@ -3,14 +3,10 @@ package template
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"math"
-	"os"
 	"path"
 	"strconv"
 	"time"
-
-	"gopkg.in/yaml.v3"
 )
 
 // typeAlarm is not a resource of the local cloud: only LoadAlarms reads it.
@@ -47,25 +43,22 @@ type MetricQuery struct {
 // LoadAlarms reads the alarms of the template at file that a stack with these parameters
 // has.
 func LoadAlarms(file string, parameters map[string]string) ([]Alarm, error) {
-	text, err := os.ReadFile(file) // #nosec G304 -- the project's own template
+	text, err := readFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading the template: %w", err)
+		return nil, err
 	}
 	return ParseAlarms(path.Base(file), text, parameters)
 }
 
 // ParseAlarms is LoadAlarms of a text; file is what the errors call it.
 func ParseAlarms(file string, text []byte, parameters map[string]string) ([]Alarm, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if document.Kind != yaml.DocumentNode {
-		return nil, fmt.Errorf("%s: is empty", file)
+	content, err := parseYAML(file, text)
+	if err != nil {
+		return nil, err
 	}
 	p := &parser{file: file}
-	p.stack(document.Content[0], parameters) // resolves parameters and names
-	root := p.object(document.Content[0], "the template")
+	p.stack(content, parameters) // resolves parameters and names
+	root := p.object(content, "the template")
 	var alarms []Alarm
 	for id, value := range p.existing(root.object("Resources")).fields() {
 		if p.resources[id.Value].kind != typeAlarm {

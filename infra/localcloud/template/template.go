@@ -113,15 +113,37 @@ type StateMachine struct {
 // Load reads the template at file. Parameters override the defaults. The error
 // holds every mistake, one a line, each with its line in the file.
 func Load(file string, parameters map[string]string) (*Stack, error) {
-	text, err := os.ReadFile(file) // #nosec G304 -- the project's own template
+	text, err := readFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading the template: %w", err)
+		return nil, err
 	}
 	return Parse(path.Base(file), text, parameters)
 }
 
 // Parse is Load of a text; file is what the errors call it.
 func Parse(file string, text []byte, parameters map[string]string) (*Stack, error) {
+	content, err := parseYAML(file, text)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{file: file}
+	stack := p.stack(content, parameters)
+	if err := errors.Join(p.mistakes...); err != nil {
+		return nil, err
+	}
+	return stack, nil
+}
+
+func readFile(file string) ([]byte, error) {
+	text, err := os.ReadFile(file) // #nosec G304 -- the project's own template
+	if err != nil {
+		return nil, fmt.Errorf("reading the template: %w", err)
+	}
+	return text, nil
+}
+
+// parseYAML returns what a document consists of.
+func parseYAML(file string, text []byte) (*yaml.Node, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -129,10 +151,5 @@ func Parse(file string, text []byte, parameters map[string]string) (*Stack, erro
 	if document.Kind != yaml.DocumentNode {
 		return nil, fmt.Errorf("%s: is empty", file)
 	}
-	p := &parser{file: file}
-	stack := p.stack(document.Content[0], parameters)
-	if err := errors.Join(p.mistakes...); err != nil {
-		return nil, err
-	}
-	return stack, nil
+	return document.Content[0], nil
 }
