@@ -63,7 +63,6 @@ func Load(file string, parameters map[string]string) (alarms []Alarm, err error)
 // New returns an alarm to evaluate, or what it has that this package does not know.
 func New(of template.Alarm) (Alarm, error) {
 	a := Alarm{Alarm: of, metrics: map[string]template.MetricQuery{}, breaches: comparisons[of.Comparison], missing: of.TreatMissingData}
-	dynamoDB := 0
 	for _, query := range of.Queries {
 		if query.Expression == "" {
 			a.metrics[query.ID], a.period = query, query.Period
@@ -71,7 +70,7 @@ func New(of template.Alarm) (Alarm, error) {
 				return a, fmt.Errorf("%s: the statistic %q is not known", of.Name, query.Statistic)
 			}
 			if query.Namespace == "AWS/DynamoDB" {
-				dynamoDB++
+				a.missing = "ignore" // whatever the alarm says: so CloudWatch does in this namespace
 			}
 		}
 		if query.ReturnData {
@@ -79,9 +78,6 @@ func New(of template.Alarm) (Alarm, error) {
 				return a, err
 			}
 		}
-	}
-	if dynamoDB > 0 {
-		a.missing = "ignore" // whatever the alarm says: so CloudWatch does in this namespace
 	}
 	return a, a.check()
 }
