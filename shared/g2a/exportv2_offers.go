@@ -157,8 +157,7 @@ func (c *Client) ProductOffer(ctx context.Context, productID string) (ProductOff
 	err := c.doBearer(ctx, r, decoded(&wire, func() *FieldError {
 		offer = readProductOffer(wire["data"])
 		if fault := offer.needed(); fault != nil {
-			fault.Field = strings.TrimSuffix("data."+fault.Field, ".")
-			return fault
+			return fault.within("data")
 		}
 		if offer.ID != productID {
 			return &FieldError{Field: "data.id", Problem: "is not the product asked for"}

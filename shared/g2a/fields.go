@@ -28,6 +28,13 @@ func (e *FieldError) Error() string {
 	return "field " + e.Field + " " + e.Problem
 }
 
+// within returns the fault as it is seen from outside: its path begins with the place of
+// what it was found in.
+func (e *FieldError) within(place string) *FieldError {
+	e.Field = strings.TrimSuffix(place+"."+e.Field, ".")
+	return e
+}
+
 // absent reports whether a field was not there, or null.
 func absent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
@@ -75,18 +82,22 @@ func join[T ~string](choices []T) string {
 func readList[W, T any](field string, raw []json.RawMessage, read func(W) (T, *FieldError)) ([]T, *FieldError) {
 	items := make([]T, 0, len(raw))
 	for i, element := range raw {
-		var wire W
-		item, fault := *new(T), readElement(element, &wire)
-		if fault == nil {
-			item, fault = read(wire)
-		}
+		item, fault := readWire(element, read)
 		if fault != nil {
-			fault.Field = strings.TrimSuffix(fmt.Sprintf("%s[%d].%s", field, i, fault.Field), ".")
-			return nil, fault
+			return nil, fault.within(fmt.Sprintf("%s[%d]", field, i))
 		}
 		items = append(items, item)
 	}
 	return items, nil
+}
+
+// readWire reads an object as G2A sends it, and maps it.
+func readWire[W, T any](raw json.RawMessage, read func(W) (T, *FieldError)) (T, *FieldError) {
+	var wire W
+	if fault := readElement(raw, &wire); fault != nil {
+		return *new(T), fault
+	}
+	return read(wire)
 }
 
 // readElement reads one element; a fault of all of it has no field.

@@ -9,7 +9,6 @@ import (
 	"iter"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -276,8 +275,7 @@ func (w wireOffer) readPrices(into *Offer) (fault *FieldError) {
 func (w wireOffer) readNestedPrice(into *Offer) (fault *FieldError) {
 	var nested wireNestedPrice
 	if fault := readElement(w.Price, &nested); fault != nil {
-		fault.Field = strings.TrimSuffix("price."+fault.Field, ".")
-		return fault
+		return fault.within("price")
 	}
 	if into.Price, fault = nested.Retail.base("price.retail"); fault != nil || nested.Business == nil {
 		return fault

@@ -113,18 +113,12 @@ func listImport[W, T any](
 
 // readData reads the Import API's {"data":{...}}. The path of a fault begins with data.
 func readData[W, T any](raw json.RawMessage, read func(W) (T, *FieldError)) (T, *FieldError) {
-	var wire W
-	value := *new(T)
 	if absent(raw) {
-		return value, &FieldError{Field: "data", Problem: "is missing"}
+		return *new(T), &FieldError{Field: "data", Problem: "is missing"}
 	}
-	fault := readElement(raw, &wire)
-	if fault == nil {
-		value, fault = read(wire)
-	}
+	value, fault := readWire(raw, read)
 	if fault != nil {
-		fault.Field = strings.TrimSuffix("data."+fault.Field, ".")
-		return *new(T), fault
+		return *new(T), fault.within("data")
 	}
 	return value, nil
 }

@@ -161,9 +161,9 @@ func (w *wireAudiencePrice) base(field string) (Money, *FieldError) {
 	}
 	price, fault := w.Base.price()
 	if fault != nil {
-		fault.Field = field + ".base." + fault.Field
+		return Money{}, fault.within(field + ".base")
 	}
-	return price, fault
+	return price, nil
 }
 
 func (w wireCountryPrice) price() (Money, *FieldError) {

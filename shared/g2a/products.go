@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -153,8 +152,7 @@ func (c *Client) Product(ctx context.Context, id string) (Product, error) {
 		if fault == nil {
 			return product, nil
 		}
-		fault.Field = strings.TrimSuffix(fmt.Sprintf("docs[%d].%s", i, fault.Field), ".")
-		failed.Kind, failed.Outcome, failed.Cause = ErrMalformedAnswer, OutcomeUnknown, fault
+		failed.Kind, failed.Outcome, failed.Cause = ErrMalformedAnswer, OutcomeUnknown, fault.within(fmt.Sprintf("docs[%d]", i))
 		if product.ID == id {
 			break // one whose id is odd may be it, unless another one is
 		}
