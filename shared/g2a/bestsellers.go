@@ -22,7 +22,7 @@ type BestsellerQuery struct {
 
 // Bestsellers returns one page of the products that sell best.
 func (c *Client) Bestsellers(ctx context.Context, query BestsellerQuery) (Page[Bestseller], error) {
-	r, _ := c.importRequest("GET", "/v3/sales/bestsellers")
+	r, _ := c.newRequest(importAPI, "GET", "/v3/sales/bestsellers")
 	if fault := query.check(); fault != nil {
 		return Page[Bestseller]{}, invalid(ctx, r, fault)
 	}

@@ -166,6 +166,25 @@ type request struct {
 	secrets []Secret
 }
 
+// newRequest returns a request of an API that has a base URL. The ids replace the names in
+// the route's braces, in their order.
+func (c *Client) newRequest(of api, method, route string, ids ...string) (request, *FieldError) {
+	r := request{api: of, method: method, route: route}
+	base := [...]string{exportAPI: c.cfg.ExportURL, exportV2API: c.cfg.ExportV2URL, importAPI: c.cfg.ImportURL}[of]
+	path, rest := "", route
+	for _, id := range ids {
+		before, after, _ := strings.Cut(rest, "{")
+		name, after, _ := strings.Cut(after, "}")
+		if fault := checkID(id); fault != nil {
+			fault.Field = name
+			return r, fault
+		}
+		path, rest = path+before+url.PathEscape(id), after
+	}
+	r.url = base + path + rest
+	return r, nil
+}
+
 // answer is what was received of an answer.
 type answer struct {
 	status int

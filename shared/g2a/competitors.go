@@ -39,7 +39,7 @@ type CompetitorQuery struct {
 func (c *Client) CompetitorOffers(
 	ctx context.Context, productID string, query CompetitorQuery,
 ) (Page[CompetitorOffer], error) {
-	r, fault := c.importRequest("GET", "/v3/products/{productId}/offers", productID)
+	r, fault := c.newRequest(importAPI, "GET", "/v3/products/{productId}/offers", productID)
 	if fault = cmp.Or(fault, query.check()); fault != nil {
 		return Page[CompetitorOffer]{}, invalid(ctx, r, fault)
 	}

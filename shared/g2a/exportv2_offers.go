@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -68,11 +67,11 @@ type ProductOfferPage struct {
 
 // ProductOffers returns one page of the product offers selected.
 func (c *Client) ProductOffers(ctx context.Context, query ProductOfferQuery) (ProductOfferPage, error) {
-	r := request{api: exportV2API, method: "GET", route: "/product-offers"}
+	r, _ := c.newRequest(exportV2API, "GET", "/product-offers")
 	if fault := query.check(); fault != nil {
 		return ProductOfferPage{}, invalid(ctx, r, fault)
 	}
-	r.url = c.cfg.ExportV2URL + "/product-offers" + query.encode()
+	r.url += query.encode()
 	var wire map[string]json.RawMessage
 	var page ProductOfferPage
 	err := c.doBearer(ctx, r, decoded(&wire, func() (fault *FieldError) {
@@ -145,11 +144,8 @@ func (p ProductOfferPage) follows(before ProductOfferPage, asked, last int) *Fie
 // is ErrNotFound. Only what a purchase needs must be readable: the id, the quantity, and
 // the price of what is in stock.
 func (c *Client) ProductOffer(ctx context.Context, productID string) (ProductOffer, error) {
-	r := request{
-		api: exportV2API, method: "GET", route: "/product-offers/{id}",
-		url: c.cfg.ExportV2URL + "/product-offers/" + url.PathEscape(productID),
-	}
-	if fault := checkID(productID); fault != nil {
+	r, fault := c.newRequest(exportV2API, "GET", "/product-offers/{id}", productID)
+	if fault != nil {
 		return ProductOffer{}, invalid(ctx, r, fault)
 	}
 	var wire map[string]json.RawMessage

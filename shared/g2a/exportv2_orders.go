@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"unicode/utf8"
 )
@@ -74,7 +73,8 @@ type wireAuto struct {
 // too: the key belongs to another request, or to this one still at work;
 // [Error].ExistingID is the order's id if G2A states it.
 func (c *Client) PlaceOrder(ctx context.Context, order NewOrder) (Order, error) {
-	r := request{api: exportV2API, method: "POST", route: "/orders", url: c.cfg.ExportV2URL + "/orders", effect: charges}
+	r, _ := c.newRequest(exportV2API, "POST", "/orders")
+	r.effect = charges
 	if fault := order.check(); fault != nil {
 		return Order{}, invalid(ctx, r, fault)
 	}
@@ -111,11 +111,9 @@ func (c *Client) PlaceOrder(ctx context.Context, order NewOrder) (Order, error) 
 // How G2A says "not yet" is not public either: ErrNotFound, ErrExists and
 // ErrPaymentNotReady may all mean it.
 func (c *Client) OrderKeys(ctx context.Context, orderID string) ([]Key, error) {
-	r := request{
-		api: exportV2API, method: "GET", route: "/orders/{id}/keys", effect: reveals,
-		url: c.cfg.ExportV2URL + "/orders/" + url.PathEscape(orderID) + "/keys",
-	}
-	if fault := checkID(orderID); fault != nil {
+	r, fault := c.newRequest(exportV2API, "GET", "/orders/{id}/keys", orderID)
+	r.effect = reveals
+	if fault != nil {
 		return nil, invalid(ctx, r, fault)
 	}
 	var keys []Key

@@ -10,7 +10,7 @@ import (
 // there; SmallImage is the portrait image, a video is its URL alone. AvailableToBuy is true
 // as in [ProductOffer.Product].
 func (c *Client) ProductDetails(ctx context.Context, ids []string) ([]Product, error) {
-	r := request{api: exportV2API, method: "GET", route: "/products"}
+	r, _ := c.newRequest(exportV2API, "GET", "/products")
 	fault := checkIDs(ids, maxProductIDs)
 	if len(ids) == 0 {
 		fault = &FieldError{Field: "productIds", Problem: "is missing"}
@@ -18,7 +18,7 @@ func (c *Client) ProductDetails(ctx context.Context, ids []string) ([]Product, e
 	if fault != nil {
 		return nil, invalid(ctx, r, fault)
 	}
-	r.url = c.cfg.ExportV2URL + "/products" + query{"productIds[]": ids}.encode()
+	r.url += query{"productIds[]": ids}.encode()
 	var wire map[string]json.RawMessage
 	var products []Product
 	err := c.doBearer(ctx, r, decoded(&wire, func() *FieldError {

@@ -13,7 +13,7 @@ import (
 // answer's collectionUuid, are the reading of one source. After an unknown outcome the keys
 // may have been added: adding them again would sell a key twice.
 func (c *Client) AddInventory(ctx context.Context, keys []Secret) (collectionID string, err error) {
-	r, _ := c.importRequest("POST", "/v3/sales/offers/inventory")
+	r, _ := c.newRequest(importAPI, "POST", "/v3/sales/offers/inventory")
 	r.effect, r.secrets = changes, keys
 	if len(keys) == 0 {
 		return "", invalid(ctx, r, &FieldError{Field: "keys", Problem: "is empty"})
@@ -54,7 +54,7 @@ type wireCollection struct {
 // shape is not public, and a Secret because it may hold keys. page is from 1 and perPage to
 // 100; 0 is G2A's choice.
 func (c *Client) Inventory(ctx context.Context, offerID string, page, perPage int) (Secret, error) {
-	r, fault := c.importRequest("GET", "/v3/sales/offers/{offerId}/inventory", offerID)
+	r, fault := c.newRequest(importAPI, "GET", "/v3/sales/offers/{offerId}/inventory", offerID)
 	asked := paging{page, perPage}
 	if fault = cmp.Or(fault, asked.check()); fault != nil {
 		return Secret{}, invalid(ctx, r, fault)
@@ -81,7 +81,7 @@ func (c *Client) DeleteInventoryItem(ctx context.Context, offerID, itemID string
 
 // remove makes a DELETE call that answers 204.
 func (c *Client) remove(ctx context.Context, route string, ids ...string) error {
-	r, fault := c.importRequest("DELETE", route, ids...)
+	r, fault := c.newRequest(importAPI, "DELETE", route, ids...)
 	if fault != nil {
 		return invalid(ctx, r, fault)
 	}

@@ -100,7 +100,7 @@ const (
 
 // Job returns a job as it is now.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
-	r, fault := c.importRequest("GET", "/v3/jobs/{jobId}", id)
+	r, fault := c.newRequest(importAPI, "GET", "/v3/jobs/{jobId}", id)
 	if fault != nil {
 		return Job{}, invalid(ctx, r, fault)
 	}

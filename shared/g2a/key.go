@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -31,11 +30,9 @@ func (k Key) IsZero() bool { return k.Value.IsZero() && k.Raw.IsZero() }
 // is ErrKeyAlreadyDownloaded; any other error whose outcome is unknown may have used up
 // the only time.
 func (c *Client) OrderKey(ctx context.Context, orderID string) (Key, error) {
-	r := request{
-		api: exportAPI, method: "GET", route: "/order/key/{id}", effect: reveals,
-		url: c.cfg.ExportURL + "/order/key/" + url.PathEscape(orderID),
-	}
-	if fault := checkID(orderID); fault != nil {
+	r, fault := c.newRequest(exportAPI, "GET", "/order/key/{id}", orderID)
+	r.effect = reveals
+	if fault != nil {
 		return Key{}, invalid(ctx, r, fault)
 	}
 	var key Key

@@ -114,7 +114,7 @@ type OfferQuery struct {
 // An offer of keys needs a collection of keys (AddInventory). How an offer refers to it is
 // not public, and neither are the bodies for physical goods.
 func (c *Client) CreateOffer(ctx context.Context, offer NewOffer) (jobID string, err error) {
-	r, _ := c.importRequest("POST", "/v3/sales/offers")
+	r, _ := c.newRequest(importAPI, "POST", "/v3/sales/offers")
 	if fault := offer.check(); fault != nil {
 		return "", invalid(ctx, r, fault)
 	}
@@ -123,7 +123,7 @@ func (c *Client) CreateOffer(ctx context.Context, offer NewOffer) (jobID string,
 
 // Offer returns one offer.
 func (c *Client) Offer(ctx context.Context, id string) (Offer, error) {
-	r, fault := c.importRequest("GET", "/v3/sales/offers/{offerId}", id)
+	r, fault := c.newRequest(importAPI, "GET", "/v3/sales/offers/{offerId}", id)
 	if fault != nil {
 		return Offer{}, invalid(ctx, r, fault)
 	}
@@ -136,7 +136,7 @@ func (c *Client) Offer(ctx context.Context, id string) (Offer, error) {
 // G2A takes 5 changes of price per product and hour; one more is ErrThrottled, and locks
 // the product's price for a time (G2A's changelog of 3.367.0, by one client).
 func (c *Client) ChangeOffer(ctx context.Context, id string, change OfferChange) (jobID string, err error) {
-	r, fault := c.importRequest("PATCH", "/v3/sales/offers/{offerId}", id)
+	r, fault := c.newRequest(importAPI, "PATCH", "/v3/sales/offers/{offerId}", id)
 	if fault = cmp.Or(fault, change.check()); fault != nil {
 		return "", invalid(ctx, r, fault)
 	}
@@ -146,7 +146,7 @@ func (c *Client) ChangeOffer(ctx context.Context, id string, change OfferChange)
 // DeleteOffer deletes an offer, which must not be for sale: one client archives it first,
 // another deactivates it. It returns a job's id or "" as ChangeOffer does.
 func (c *Client) DeleteOffer(ctx context.Context, id string) (jobID string, err error) {
-	r, fault := c.importRequest("DELETE", "/v3/sales/offers/{offerId}", id)
+	r, fault := c.newRequest(importAPI, "DELETE", "/v3/sales/offers/{offerId}", id)
 	if fault != nil {
 		return "", invalid(ctx, r, fault)
 	}
@@ -155,7 +155,7 @@ func (c *Client) DeleteOffer(ctx context.Context, id string) (jobID string, err 
 
 // Offers returns one page of the offers selected.
 func (c *Client) Offers(ctx context.Context, query OfferQuery) (Page[Offer], error) {
-	r, _ := c.importRequest("GET", "/v3/sales/offers")
+	r, _ := c.newRequest(importAPI, "GET", "/v3/sales/offers")
 	if fault := query.check(); fault != nil {
 		return Page[Offer]{}, invalid(ctx, r, fault)
 	}

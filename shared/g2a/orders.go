@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strings"
 )
 
@@ -32,7 +31,8 @@ type Order struct {
 // is paid. G2A takes no reference of ours, so two calls are two orders; therefore an answer
 // with an id is a success, even if its price cannot be read.
 func (c *Client) CreateOrder(ctx context.Context, productID string, maxPrice Money) (Order, error) {
-	r := request{api: exportAPI, method: "POST", route: "/order", url: c.cfg.ExportURL + "/order", effect: changes}
+	r, _ := c.newRequest(exportAPI, "POST", "/order")
+	r.effect = changes
 	if fault := checkOrder(productID, maxPrice); fault != nil {
 		return Order{}, invalid(ctx, r, fault)
 	}
@@ -87,11 +87,9 @@ func checkOrder(productID string, maxPrice Money) *FieldError {
 // answer has none that can be read. An error whose outcome is unknown leaves open whether
 // it was charged: ask OrderDetails before anything else.
 func (c *Client) PayOrder(ctx context.Context, orderID string) (transactionID string, err error) {
-	r := request{
-		api: exportAPI, method: "PUT", route: "/order/pay/{id}", effect: charges,
-		url: c.cfg.ExportURL + "/order/pay/" + url.PathEscape(orderID),
-	}
-	if fault := checkID(orderID); fault != nil {
+	r, fault := c.newRequest(exportAPI, "PUT", "/order/pay/{id}", orderID)
+	r.effect = charges
+	if fault != nil {
 		return "", invalid(ctx, r, fault)
 	}
 	var wire map[string]json.RawMessage
@@ -110,8 +108,8 @@ func (c *Client) PayOrder(ctx context.Context, orderID string) (transactionID st
 
 // OrderDetails asks for an order's status and price.
 func (c *Client) OrderDetails(ctx context.Context, orderID string) (Order, error) {
-	r := request{api: exportAPI, method: "GET", route: "/order/details/{id}", url: c.cfg.ExportURL + "/order/details/" + url.PathEscape(orderID)}
-	if fault := checkID(orderID); fault != nil {
+	r, fault := c.newRequest(exportAPI, "GET", "/order/details/{id}", orderID)
+	if fault != nil {
 		return Order{}, invalid(ctx, r, fault)
 	}
 	var wire map[string]json.RawMessage

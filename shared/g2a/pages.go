@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -154,24 +153,6 @@ func (q query) list(name string, values []string) {
 	for _, value := range values {
 		url.Values(q).Add(name+"[]", value)
 	}
-}
-
-// importRequest returns a request of the Import API. The ids replace the names in the
-// route's braces, in their order.
-func (c *Client) importRequest(method, route string, ids ...string) (request, *FieldError) {
-	r := request{api: importAPI, method: method, route: route}
-	path, rest := "", route
-	for _, id := range ids {
-		before, after, _ := strings.Cut(rest, "{")
-		name, after, _ := strings.Cut(after, "}")
-		if fault := checkID(id); fault != nil {
-			fault.Field = name
-			return r, fault
-		}
-		path, rest = path+before+url.PathEscape(id), after
-	}
-	r.url = c.cfg.ImportURL + path + rest
-	return r, nil
 }
 
 // maxWalk is the most items a list may say it has for a walk over them all.

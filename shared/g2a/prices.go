@@ -30,7 +30,7 @@ type PriceSimulation struct {
 func (c *Client) SimulatePrice(
 	ctx context.Context, productID string, price Money, country string,
 ) (PriceSimulation, error) {
-	r, _ := c.importRequest("GET", "/v3/pricing/simulations")
+	r, _ := c.newRequest(importAPI, "GET", "/v3/pricing/simulations")
 	if fault := checkSimulation(productID, price, country); fault != nil {
 		return PriceSimulation{}, invalid(ctx, r, fault)
 	}

@@ -98,11 +98,11 @@ type ProductPage struct {
 
 // Products returns one page of the products selected.
 func (c *Client) Products(ctx context.Context, query ProductQuery) (ProductPage, error) {
-	r := request{api: exportAPI, method: "GET", route: "/products"}
+	r, _ := c.newRequest(exportAPI, "GET", "/products")
 	if fault := query.check(); fault != nil {
 		return ProductPage{}, invalid(ctx, r, fault)
 	}
-	r.url = c.cfg.ExportURL + "/products" + query.encode()
+	r.url += query.encode()
 	var wire map[string]json.RawMessage
 	var page ProductPage
 	err := c.doExport(ctx, r, decoded(&wire, func() (fault *FieldError) {

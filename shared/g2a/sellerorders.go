@@ -27,7 +27,7 @@ type SellerOrderQuery struct {
 
 // SellerOrders returns one page of the seller's orders.
 func (c *Client) SellerOrders(ctx context.Context, query SellerOrderQuery) (Page[SellerOrder], error) {
-	r, _ := c.importRequest("GET", "/v3/sales/orders")
+	r, _ := c.newRequest(importAPI, "GET", "/v3/sales/orders")
 	asked := paging{query.Page, query.PerPage}
 	if fault := asked.check(); fault != nil {
 		return Page[SellerOrder]{}, invalid(ctx, r, fault)
@@ -50,7 +50,7 @@ func (c *Client) AllSellerOrders(ctx context.Context, query SellerOrderQuery) it
 
 // SellerOrder returns one order of the seller.
 func (c *Client) SellerOrder(ctx context.Context, id string) (SellerOrder, error) {
-	r, fault := c.importRequest("GET", "/v3/sales/orders/{orderId}", id)
+	r, fault := c.newRequest(importAPI, "GET", "/v3/sales/orders/{orderId}", id)
 	if fault != nil {
 		return SellerOrder{}, invalid(ctx, r, fault)
 	}
