@@ -18,9 +18,9 @@ import (
 )
 
 // A DynamoDB item holds 400 KB, and a key may be a file of 8 MiB. What has no room in the
-// maxInline bytes that a record has for keys stands in items of its own, of partSize bytes each, which are written
-// before the record that names them: until that is written they belong to nobody, and no
-// other key's parts have their names.
+// maxInline bytes that a record has for keys stands in items of its own, of partSize bytes
+// each, which are written before the record that names them: until that is written they
+// belong to nobody, and no other key's parts have their names.
 const (
 	maxInline = 96 << 10
 	partSize  = 320 << 10
